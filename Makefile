@@ -1,0 +1,46 @@
+# Everything runs from .venv, built once from the lock file; only Python 3.11+ and make are needed.
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+
+.PHONY: demo test lint lab pictures lock clean
+.DEFAULT_GOAL := demo
+
+demo: $(READY)  ## Publish the sample events into ./var and say where to look
+	@$(BIN)/gridletter demo
+
+test: $(READY)  ## Run all tests
+	@$(BIN)/pytest
+
+lint: $(READY)  ## Check style, types and the direction of imports
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+lab: $(READY)  ## Open the notebooks in JupyterLab
+	@$(BIN)/jupyter lab notebooks
+
+pictures: $(READY)  ## Make images/ anew from the running project (needs Chromium)
+	@$(BIN)/python scripts/make_pictures.py
+
+lock:  ## Resolve both lock files anew (needs uv)
+	uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
+		--no-header --no-annotate --quiet --output-file requirements.lock
+	uv pip compile pyproject.toml --extra dev --constraints requirements.lock --universal \
+		--python-version 3.11 --generate-hashes --no-header --no-annotate --quiet \
+		--output-file requirements-dev.lock
+
+clean:  ## Remove .venv and ./var
+	rm -rf .venv var
+
+# A stamp that is older than the lock file, or missing after an interrupted install, installs again.
+$(READY): requirements-dev.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Gridletter needs Python 3.11 or newer, this is " + sys.version.split()[0] + ": name one with make PYTHON=…")'
+	@echo "Building .venv from requirements-dev.lock (a minute or two, once) …"
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+		--require-hashes --requirement requirements-dev.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+		--no-deps --no-build-isolation --editable .
+	@touch $(READY)
