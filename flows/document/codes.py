@@ -1,0 +1,97 @@
+"""ENTSO-E code lists under short names for people; a code that is not here stands for itself."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from entsoe.mappings import DOCUMENTTYPE, PROCESSTYPE
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+PRODUCTION_TYPES: Mapping[str, str] = MappingProxyType(
+    {
+        "A03": "Mixed",
+        "A04": "Generation",
+        "A05": "Load",
+        "B01": "Biomass",
+        "B02": "Lignite",
+        "B03": "Coal gas",
+        "B04": "Gas",
+        "B05": "Hard coal",
+        "B06": "Oil",
+        "B07": "Oil shale",
+        "B08": "Peat",
+        "B09": "Geothermal",
+        "B10": "Pumped storage",
+        "B11": "Run-of-river",
+        "B12": "Hydro reservoir",
+        "B13": "Marine",
+        "B14": "Nuclear",
+        "B15": "Other renewable",
+        "B16": "Solar",
+        "B17": "Waste",
+        "B18": "Wind offshore",
+        "B19": "Wind onshore",
+        "B20": "Other",
+        "B21": "AC link",
+        "B22": "DC link",
+        "B23": "Substation",
+        "B24": "Transformer",
+        "B25": "Energy storage",
+    }
+)
+"""Production type (psrType, ENTSO-E code list StandardAssetTypeList) → name."""
+
+FLOW_DIRECTIONS: Mapping[str, str] = MappingProxyType(
+    {"A01": "up", "A02": "down", "A03": "symmetric", "A04": "stable"}
+)
+"""Direction of balancing energy (StandardDirectionTypeList)."""
+
+PAYMENT_DIRECTIONS: Mapping[str, str] = MappingProxyType({"A01": "expenditure", "A02": "income"})
+"""Direction of a settlement price (StandardPriceDirectionTypeList)."""
+
+DOCUMENT_TYPES: Mapping[str, str] = MappingProxyType(
+    DOCUMENTTYPE
+    | {
+        "A11": "Physical flows",
+        "A25": "Allocation result",
+        "A44": "Prices",
+        "A61": "Transfer capacity",
+        "A65": "Load",
+        "A68": "Installed capacity by type",
+        "A69": "Wind and solar forecast",
+        "A70": "Load forecast margin",
+        "A71": "Generation forecast",
+        "A72": "Reservoir filling",
+        "A73": "Generation by unit",
+        "A75": "Generation by type",
+        "A76": "Unavailability of consumption",
+        "A77": "Unavailability of production units",
+        "A78": "Unavailability of transmission",
+        "A79": "Unavailability of offshore grid",
+        "A80": "Unavailability of generation units",
+        "A81": "Contracted reserves",
+        "A84": "Balancing energy prices",
+        "A85": "Imbalance prices",
+        "A86": "Imbalance volumes",
+    }
+)
+"""Document type (StandardMessageTypeList) → name."""
+
+PROCESS_TYPES: Mapping[str, str] = MappingProxyType(
+    PROCESSTYPE
+    | {
+        "A01": "Day-ahead",
+        "A02": "Intraday incremental",
+        "A16": "Realised",
+        "A18": "Current",
+        "A26": "Outage",
+        "A31": "Week-ahead",
+        "A32": "Month-ahead",
+        "A33": "Year-ahead",
+        "A40": "Intraday",
+    }
+)
+"""Process type (StandardProcessTypeList) → name."""
