@@ -1,0 +1,8 @@
+"""Issues in the archive, written once, and the pages around them, which can be made anew."""
+
+from __future__ import annotations
+
+from flows.archive.archive import Archive
+from flows.archive.store import Store
+
+__all__ = ["Archive", "Store"]
