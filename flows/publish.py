@@ -1,0 +1,172 @@
+"""The flow: one event message becomes its issues.
+
+    message ─► documents ─► newsletters that listen ─► for each, one subflow:
+        inputs ─► notebook ─► page and mail ─► archive ─► delivery
+
+A document that can't be read or a notebook that fails harms no other: its outcome says why, the
+rest goes out, and the flow run ends as failed with the count.
+"""
+
+from __future__ import annotations
+
+import contextvars
+from collections import defaultdict
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from prefect import flow
+
+from flows import issue as issues
+from flows import settings, steps
+from flows.archive import Archive, Store
+from flows.document import Acknowledgement
+from flows.errors import GridletterError, one_line
+from flows.outcome import Outcome, PublishFailed, Stopwatch
+from flows.steps import Work
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from flows.document import MarketDocument
+
+
+@flow(name="publish")
+def publish(event_msg: str) -> list[Outcome]:
+    """Publish every issue that the event message gives rise to; return what became of each.
+
+    Args:
+        event_msg: What `{{ event.payload.body }}` of a webhook event holds; see `unpack`.
+
+    Raises:
+        PublishFailed: a document or an issue failed; the others are published all the same.
+        MessageError: the message is in none of the accepted forms.
+        StorageError: the archive can't be opened or its front page not be written.
+    """
+    options = settings.load()
+    archive = Archive(Store(options.archive_folder), options.archive_url)
+    newsletters = steps.find_newsletters(options.notebooks)
+    outcomes: list[Outcome] = []
+    # Revisions of one document go one after another, everything else side by side.
+    chains: defaultdict[tuple[str, str], list[Work]] = defaultdict(list)
+    for payload in steps.unpack_message(event_msg, [options.claims_folder.as_uri()]):
+        try:
+            documents = steps.read_document(payload)
+        except GridletterError as error:
+            outcomes.append(Outcome("failed", reason=one_line(f"{payload.name}: {error}")))
+            continue
+        if isinstance(documents, Acknowledgement) or not documents:
+            outcomes.append(_nothing_to_publish(documents))
+            continue
+        for document in documents:
+            listening = [letter for letter in newsletters if letter.listens_to(document)]
+            if not listening:
+                outcomes.append(_nobody_listens(document))
+            for newsletter in listening:
+                work = Work(newsletter, document, archive, options)
+                chains[newsletter.name, document.key].append(work)
+    outcomes += _side_by_side(chains.values(), options.parallel_notebooks)
+    if any(outcome.state == "published" for outcome in outcomes):
+        steps.refresh_archive(archive)
+    if failed := [outcome for outcome in outcomes if outcome.state == "failed"]:
+        raise PublishFailed(
+            f"{len(failed)} of {len(outcomes)} did not succeed: "
+            + "; ".join(outcome.reason or "" for outcome in failed),
+            remedy="Mend the cause and publish the same message again: what is done stays done.",
+            outcomes=outcomes,
+        )
+    return outcomes
+
+
+@flow(
+    name="publish-issue",
+    flow_run_name="{newsletter} {zone} {document}",
+    validate_parameters=False,
+)
+def publish_issue(newsletter: str, zone: str, document: str, work: Work) -> Outcome:
+    """Publish one newsletter about one document, or say why not.
+
+    Args:
+        newsletter: Its name, the zone's code and the document's key are there for the operator, who
+            finds the run by them.
+        zone: See `newsletter`.
+        document: See `newsletter`.
+        work: What is to be done.
+
+    Raises:
+        NotebookError: the notebook failed.
+        RenderError: the executed notebook is no issue.
+        StorageError: the archive or the outbox can't be written.
+    """
+    watch = Stopwatch()
+    outcome = Outcome("published", newsletter, zone, seconds=watch.seconds)
+    standing = work.archive.revisions(newsletter, work.document)
+    newest = standing[-1] if standing else None
+    if newest is not None and newest.revision > work.document.revision:
+        reason = f"revision {newest.revision} of the document {document} is published already"
+        return replace(outcome, state="skipped", reason=reason)
+    issue_id = issues.issue_id(newsletter, work.document)
+    issue = next((issue for issue in standing if issue.issue_id == issue_id), None)
+    is_new = issue is None
+    if issue is None:
+        with watch.step("inputs"):
+            inputs = steps.gather_inputs(work)
+        with watch.step("notebook"):
+            executed = steps.run_notebook(work, inputs)
+        if executed.skip_reason is not None:
+            return replace(outcome, state="skipped", reason=executed.skip_reason)
+        with watch.step("render"):
+            issue, rendering = steps.render_issue(work, executed, inputs, newest)
+        with watch.step("archive"):
+            is_new = steps.archive_issue(work, issue, rendering)
+    with watch.step("deliver"):
+        mails = steps.deliver_issue(work, issue)
+    if is_new:
+        steps.leave_artifact(work, issue)
+    return replace(
+        outcome,
+        state="published" if is_new else "duplicate",
+        issue_id=issue_id,
+        page=work.archive.page_url(issue.path),
+        mails=mails,
+    )
+
+
+def _side_by_side(chains: Iterable[list[Work]], workers: int) -> list[Outcome]:
+    """Run each chain in order, up to `workers` chains at once, and return what became of all."""
+    with ThreadPoolExecutor(max_workers=workers) as pool:
+        # A thread starts without the flow run's context, by which Prefect knows a subflow's parent.
+        running = [
+            pool.submit(contextvars.copy_context().run, _one_chain, chain) for chain in chains
+        ]
+        return [outcome for chain in running for outcome in chain.result()]
+
+
+def _one_chain(chain: list[Work]) -> list[Outcome]:
+    in_order = sorted(chain, key=lambda work: work.document.revision)
+    return [_publish_or_say_why(work) for work in in_order]
+
+
+def _publish_or_say_why(work: Work) -> Outcome:
+    """Return the subflow's outcome; an error that it ends with becomes a failed outcome."""
+    newsletter, zone = work.newsletter.name, work.document.zone.code
+    state = publish_issue(newsletter, zone, work.document.key, work, return_state=True)
+    result = state.result(raise_on_failure=False)
+    if isinstance(result, Outcome):
+        return result
+    known = isinstance(result, GridletterError)
+    reason = str(result) if known else one_line(f"{type(result).__name__}: {result}")
+    return Outcome("failed", newsletter, zone, reason=reason)
+
+
+def _nothing_to_publish(documents: tuple[MarketDocument, ...] | Acknowledgement) -> Outcome:
+    if isinstance(documents, Acknowledgement):
+        said = "; ".join(f"{code} {text}" for code, text in documents.reasons)
+        return Outcome("ignored", reason=one_line(f"an acknowledgement: {said}"))
+    return Outcome("ignored", reason="the document is empty: it has no time series")
+
+
+def _nobody_listens(document: MarketDocument) -> Outcome:
+    kind = " ".join(filter(None, (document.document_type, document.process_type)))
+    reason = one_line(f"no newsletter listens to {kind} for {document.zone.name}")
+    return Outcome("ignored", zone=document.zone.code, reason=reason)

@@ -1,0 +1,241 @@
+"""The flow's tasks: one step of an issue each, named in Prefect, retried where that can help."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, cast
+from zoneinfo import ZoneInfo
+
+from prefect import get_run_logger, task
+from prefect.artifacts import create_markdown_artifact
+from prefect.blocks.system import Secret
+from prefect.cache_policies import NO_CACHE
+from prefect.tasks import exponential_backoff
+from prefect_jupyter.notebook import execute_notebook
+
+from flows import document
+from flows import issue as issues
+from flows.delivery import subscribers
+from flows.delivery.compose import prepare
+from flows.delivery.ledger import Recipient
+from flows.delivery.outbox import Outbox
+from flows.document import reference
+from flows.errors import GridletterError, ReferenceUnavailable, SettingsError
+from flows.notebook.newsletter import catalogue
+from flows.notebook.run import Limits, run
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+    from nbformat import NotebookNode
+    from prefect import Task
+    from prefect.client.schemas.objects import State, TaskRun
+    from pydantic import JsonValue
+
+    from flows.archive import Archive
+    from flows.document import Acknowledgement, MarketDocument, Payload
+    from flows.issue import Issue, Rendering
+    from flows.notebook.newsletter import Newsletter
+    from flows.notebook.run import Executed
+    from flows.settings import Settings
+
+CAPACITY_SECRET: Final = "entsoe-api-key"  # noqa: S105 - the block's name, not what it holds
+DAY_AHEAD: Final = "A01"
+_CAPACITY_TIMEOUT_SECONDS = 10
+
+
+class Work:
+    """One newsletter about one document, with the archive and the settings that it needs.
+
+    It has no `__dict__`, so Prefect records its type's name as the subflow's parameter instead of a
+    copy of document and notebook, which its API refuses above 512 KB.
+    """
+
+    __slots__ = ("archive", "document", "newsletter", "settings")
+
+    def __init__(
+        self,
+        newsletter: Newsletter,
+        document: MarketDocument,
+        archive: Archive,
+        settings: Settings,
+    ) -> None:
+        self.newsletter = newsletter
+        self.document = document
+        self.archive = archive
+        self.settings = settings
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What a notebook is given: `values`; in `record` the documents stand by their place."""
+
+    values: Mapping[str, JsonValue]
+    record: Mapping[str, JsonValue]
+    previous: Issue | None
+
+
+def _can_help(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
+    """Return whether trying again can help: not where the error is permanent by its type."""
+    error = state.result(raise_on_failure=False)
+    return not isinstance(error, GridletterError) or error.retryable
+
+
+# Inputs and results are documents, notebooks and pages: hashing them for Prefect's cache costs more
+# than it saves, and the archive knows what was done.
+_step = task(cache_policy=NO_CACHE)
+_world_step = task(
+    cache_policy=NO_CACHE,
+    retries=2,
+    retry_delay_seconds=exponential_backoff(backoff_factor=2),
+    retry_jitter_factor=0.3,
+    retry_condition_fn=_can_help,
+)
+
+_execute_notebook = execute_notebook.with_options(cache_policy=NO_CACHE)
+
+
+@_step
+def find_newsletters(folder: Path) -> tuple[Newsletter, ...]:
+    """Return the newsletters among the notebooks in `folder`; broken ones are logged, left out."""
+    found = catalogue(folder)
+    for error in found.broken:
+        get_run_logger().error(str(error))
+    return found.newsletters
+
+
+@_world_step
+def unpack_message(event_msg: str, claims: Sequence[str]) -> tuple[Payload, ...]:
+    """Return the market documents in the message; an address is fetched, so the world can fail."""
+    return document.unpack(event_msg, claims)
+
+
+@_step
+def read_document(payload: Payload) -> tuple[MarketDocument, ...] | Acknowledgement:
+    """Return the document split by bidding zone, or what the platform acknowledges instead."""
+    return document.read(payload.xml)
+
+
+def gather_inputs(work: Work) -> Inputs:
+    """Return what the notebook is given, by the contract's names, and the issue before this one."""
+    newsletter, archive = work.newsletter, work.archive
+    values: dict[str, JsonValue] = {"event_payload": work.document.xml, **newsletter.parameters}
+    previous = archive.previous(newsletter.name, work.document)
+    if newsletter.wants("installed_capacity"):
+        values["installed_capacity"] = dict(_capacity_or_none(work))
+    earlier = {}
+    if newsletter.wants("previous_payload"):
+        earlier["previous_payload"] = previous
+    if newsletter.wants("forecast_payload"):
+        earlier["forecast_payload"] = archive.covering(newsletter.name, work.document, DAY_AHEAD)
+    values |= {name: archive.document(issue) for name, issue in earlier.items()}
+    places = {name: issues.reference(issue) for name, issue in earlier.items() if issue}
+    return Inputs(values, {**values, **places}, previous)
+
+
+def _capacity_or_none(work: Work) -> dict[str, float]:
+    """Return installed capacity, or nothing with a line to the operator: the issue goes out."""
+    try:
+        return look_up_capacity(work)
+    except (ReferenceUnavailable, SettingsError) as error:
+        get_run_logger().warning("the issue goes out without percentages: %s", error)
+        return {}
+
+
+@task(
+    cache_policy=NO_CACHE,
+    # Percentages are worth one more question, not a reader's minute.
+    retries=1,
+    retry_delay_seconds=2,
+    retry_condition_fn=_can_help,
+)
+def look_up_capacity(work: Work) -> dict[str, float]:
+    """Return installed capacity in MW by production type, from the day's cache or the platform."""
+    zone = work.document.zone
+    return reference.installed_capacity(
+        zone,
+        work.document.start.astimezone(ZoneInfo(zone.tz)).year,
+        api_key=_api_key(work.settings),
+        cache_folder=work.settings.capacity_cache_folder,
+        timeout_seconds=_CAPACITY_TIMEOUT_SECONDS,
+    )
+
+
+def _api_key(options: Settings) -> str | None:
+    try:
+        block = cast("Secret[str]", Secret.load(CAPACITY_SECRET))  # a coroutine only in a loop
+    except ValueError:  # Prefect's answer where there is no such block
+        key = options.entsoe_api_key
+        return None if key is None else key.get_secret_value()
+    return str(block.get())
+
+
+def run_notebook(work: Work, inputs: Inputs) -> Executed:
+    """Execute the notebook through papermill, by prefect-jupyter's task."""
+    return run(
+        work.newsletter,
+        inputs.values,
+        limits=Limits(
+            deadline_seconds=work.settings.notebook_deadline_seconds,
+            memory_mb=work.settings.notebook_memory_mb,
+            output_mb=work.settings.notebook_output_mb,
+        ),
+        execute=cast("Callable[..., NotebookNode]", _execute_notebook),
+    )
+
+
+@_step
+def render_issue(
+    work: Work, executed: Executed, inputs: Inputs, superseded: Issue | None
+) -> tuple[Issue, Rendering]:
+    """Return the issue and its files: page, mail, text, charts, notebook, document."""
+    return issues.render(
+        work.newsletter,
+        work.document,
+        executed.notebook,
+        inputs.record,
+        superseded=superseded,
+        previous=inputs.previous,
+        page_url=work.archive.page_url,
+    )
+
+
+@_world_step
+def archive_issue(work: Work, issue: Issue, rendering: Rendering) -> bool:
+    """Write the issue to the archive; return False where it stood there already."""
+    return work.archive.commit(issue, rendering.files)
+
+
+@_world_step
+def deliver_issue(work: Work, issue: Issue) -> int:
+    """Write a mail to each subscriber who has none of this issue yet; return how many."""
+    outbox = Outbox(work.settings.outbox_folder)
+    if outbox.is_closed(issue.issue_id):
+        return 0
+    everyone = subscribers.load(work.settings.subscribers_file)
+    readers = subscribers.matching(everyone, issue.newsletter, issue.zone.code)
+    html, text, charts = work.archive.mail(issue)
+    prepared = prepare(issue, html, text, charts, sender=work.settings.sender, unsubscribe_url=None)
+    return outbox.write(prepared, (Recipient(reader.email, reader.name) for reader in readers))
+
+
+@_world_step
+def refresh_archive(archive: Archive) -> None:
+    """Write the archive's front page and feed anew."""
+    archive.refresh()
+
+
+def leave_artifact(work: Work, issue: Issue) -> None:
+    """Leave the issue's link, headline and charts where the operator looks: in Prefect."""
+    page = work.archive.page_url(issue.path)
+    charts = "".join(
+        f"\n\n![{figure.alt}]({page.removesuffix('index.html')}{figure.name})"
+        for figure in issue.figures
+    )
+    key = f"{issues.slug(issue.newsletter)}-{issues.slug(issue.zone.code)}"
+    create_markdown_artifact(
+        key=key.lower().replace("_", "-"),
+        description=issue.headline,
+        markdown=f"## [{issue.headline}]({page})\n\n{issue.title}, {issue.place}{charts}\n",
+    )
