@@ -124,6 +124,12 @@ class Ledger(Protocol):
         Among them are issues whose enrolment a crash cut off: enrol each, then send.
         """
 
+    def held(self) -> Iterator[Entry]:
+        """Yield each issue with unknown rows, for an operator to decide; the first one first.
+
+        Rows whose lease ran out while `sending` are unknown, too.
+        """
+
     def claim(self, issue_id: str, holder: str, *, lease_seconds: float, limit: int) -> list[Claim]:
         """Take up to `limit` rows: pending ones, deferred ones that are due, expired claims.
 
