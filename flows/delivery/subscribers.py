@@ -1,34 +1,86 @@
-"""Who gets which newsletter: a CSV file `name,email,newsletters,zones` (`;` between several)."""
+"""Who gets which newsletter: a reader's name and address, what they asked for, and their state."""
 
 from __future__ import annotations
 
-import csv
-import io
-import os
+import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from enum import StrEnum
+from typing import Final
 
 from email_validator import EmailNotValidError, validate_email
 
-from flows.errors import StorageError, SubscriberError, one_line
+from flows.errors import SubscriberError, one_line
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-    from pathlib import Path
+_SEPARATOR: Final = ";"
+_LONGEST_NAME: Final = 100
+# RFC 5321, 4.5.3.1.3: a path of 256 octets, without its angle brackets.
+_LONGEST_ADDRESS: Final = 254
+_LONGEST_NAMES: Final = 2000
+_NAME: Final = re.compile(r"\w{1,50}", re.ASCII)
 
-COLUMNS = ("name", "email", "newsletters", "zones")
-_LONGEST_NAME = 100
-_MOST_BYTES = 64 << 20
+
+class SubscriberState(StrEnum):
+    """Whether mails go to a subscriber and, if none do, why: as the ledger knows it."""
+
+    ACTIVE = "active"
+    UNSUBSCRIBED = "unsubscribed"
+    BOUNCED = "bounced"
+    SUPPRESSED = "suppressed"
+
+    @classmethod
+    def of(cls, reason: str | None) -> SubscriberState:
+        """Return what the ledger's `reason` (`bounced: 550 …`), or its absence, stands for."""
+        if reason is None:
+            return cls.ACTIVE
+        word = reason.partition(":")[0]
+        return cls(word) if word in {cls.UNSUBSCRIBED, cls.BOUNCED} else cls.SUPPRESSED
 
 
 @dataclass(frozen=True)
 class Subscriber:
-    """One reader; an empty tuple of newsletters or zones means all of them."""
+    """One reader; an empty tuple of newsletters or zones means all of them.
+
+    `email` is as the ledger has it: in ASCII, an internationalised domain as its A-label (RFC
+    5890), and in lower case. `state` is the ledger's word; a directory reads it, and writes none.
+    """
 
     name: str
     email: str
     newsletters: tuple[str, ...] = ()
     zones: tuple[str, ...] = ()
+    state: SubscriberState = SubscriberState.ACTIVE
+
+    @classmethod
+    def of(
+        cls, name: str, email: str, newsletters: str = "", zones: str = "", state: str = ""
+    ) -> Subscriber:
+        """Return the reader whom these texts describe, as a line of a CSV file has them.
+
+        Args:
+            name: How mails greet them; may be empty.
+            email: Their address, of any spelling.
+            newsletters: Names of newsletters with `;` in between; empty for all.
+            zones: Codes of bidding zones (`DE_LU`) with `;` in between; empty for all.
+            state: One of `SubscriberState`; empty for `active`.
+
+        Raises:
+            SubscriberError: one of them can't be what it should be; says which.
+        """
+        name = name.strip()
+        if len(name) > _LONGEST_NAME or not name.isprintable():
+            raise refused("the name is too long or has control characters")
+        try:
+            standing = SubscriberState(state.strip().lower() or SubscriberState.ACTIVE)
+        except ValueError:
+            raise refused(f"{one_line(state, 80)!r} is no state of a subscriber") from None
+        return cls(
+            name=name,
+            email=address(email),
+            # As newsletters and zones are written: another case would match none, in silence.
+            newsletters=tuple(sorted({name.lower() for name in _names("newsletter", newsletters)})),
+            zones=tuple(sorted({code.upper() for code in _names("zone", zones)})),
+            state=standing,
+        )
 
     def wants(self, newsletter: str, zone_code: str) -> bool:
         """Return whether an issue of `newsletter` for `zone_code` is for this reader."""
@@ -36,159 +88,56 @@ class Subscriber:
             not self.zones or zone_code in self.zones
         )
 
-    @property
-    def identity(self) -> str:
-        """The address as duplicates are found by: case and IDN spelling make no second reader."""
-        return self.email.casefold()
+
+def joined(names: tuple[str, ...]) -> str:
+    """Return names of newsletters or zones as one text, with `;` in between."""
+    return _SEPARATOR.join(names)
 
 
-@dataclass(frozen=True)
-class Report:
-    """What an import did: readers added, readers already known, and every refused line."""
-
-    added: int
-    known: int
-    refused: tuple[SubscriberError, ...]
+def split(text: str) -> tuple[str, ...]:
+    """Return the names that `joined` made a text of."""
+    return tuple(text.split(_SEPARATOR)) if text else ()
 
 
-def load(path: Path) -> tuple[Subscriber, ...]:
-    """Return the subscribers in the file at `path`; none where there is no file.
+def address(text: str) -> str:
+    """Return the address in the one spelling that the ledger has; no network is asked.
 
     Raises:
-        SubscriberError: the file is malformed; says the line.
-        StorageError: the file can't be read.
+        SubscriberError: it is none, or needs SMTPUTF8 (RFC 6531) on every hop.
     """
-    if not path.exists():
-        return ()
-    subscribers = []
-    for _, reader in _lines(path):
-        if isinstance(reader, SubscriberError):
-            raise reader
-        subscribers.append(reader)
-    return tuple(subscribers)
-
-
-def matching(
-    subscribers: Iterable[Subscriber], newsletter: str, zone_code: str
-) -> tuple[Subscriber, ...]:
-    """Return who gets an issue of `newsletter` for `zone_code`."""
-    return tuple(reader for reader in subscribers if reader.wants(newsletter, zone_code))
-
-
-def import_file(source: Path, path: Path) -> Report:
-    """Add the subscribers of the CSV file `source` to the file at `path`.
-
-    A refused line stops none of the others; the file at `path` is replaced whole or not at all.
-
-    Raises:
-        SubscriberError: `source` is no such file, or is not CSV with the expected columns.
-        StorageError: the file at `path` can't be written.
-    """
-    if not source.is_file():
-        raise SubscriberError(f"there is no file {source}", remedy="Name a CSV file.", line=None)
-    readers = {reader.identity: reader for reader in load(path)}
-    seen: set[str] = set()
-    added, known, refused = 0, 0, []
-    for number, reader in _lines(source):
-        if isinstance(reader, SubscriberError):
-            refused.append(reader)
-        elif reader.identity in seen:
-            refused.append(_refused(number, f"{reader.email} is there twice"))
-        else:
-            seen.add(reader.identity)
-            known += reader.identity in readers
-            added += reader.identity not in readers
-            readers.setdefault(reader.identity, reader)
-    if added:
-        _replace(path, readers.values())
-    return Report(added, known, tuple(refused))
-
-
-def _lines(path: Path) -> Iterator[tuple[int, Subscriber | SubscriberError]]:
-    """Yield each line that is not empty as its number (from 1) and what it says."""
+    email = text.strip()
+    if len(email) > _LONGEST_ADDRESS:
+        raise refused(f"{one_line(email, 80)!r} is no address: it is too long")
     try:
-        if path.stat().st_size > _MOST_BYTES:
-            raise SubscriberError(
-                f"{path.name} is larger than {_MOST_BYTES >> 20} MB",
-                remedy="Split the file and import the parts one by one.",
-                line=None,
-            )
-        text = path.read_bytes().decode("utf-8-sig")
-    except OSError as error:
-        raise StorageError(
-            f"{path} can't be read: {error.strerror}",
-            remedy="See to the file's rights.",
-            path=str(path),
-        ) from error
-    except UnicodeDecodeError as error:
-        raise SubscriberError(
-            f"{path.name} is not UTF-8 text", remedy="Save it as UTF-8 CSV.", line=None
-        ) from error
-    rows = csv.reader(io.StringIO(text, newline=""), strict=True)
-    try:
-        header = next(rows, [])
-        if tuple(column.strip().lower() for column in header) != COLUMNS:
-            raise _refused(1, f"the first line is not {','.join(COLUMNS)}")
-        for row in rows:
-            if any(cell.strip() for cell in row):
-                yield rows.line_num, _subscriber(rows.line_num, row)
-    except csv.Error as error:
-        line = rows.line_num
-        yield line, _refused(line, f"not CSV: {error}; the lines after it were not read")
-
-
-def _subscriber(line: int, row: list[str]) -> Subscriber | SubscriberError:
-    if len(row) != len(COLUMNS):
-        return _refused(line, f"{len(row)} columns instead of {len(COLUMNS)}")
-    name, email, newsletters, zones = (cell.strip() for cell in row)
-    if len(name) > _LONGEST_NAME or not name.isprintable():
-        return _refused(line, "the name is too long or has control characters")
-    try:
-        # A local part beyond ASCII needs SMTPUTF8 (RFC 6531) on every hop; few servers have it.
-        address = validate_email(email, check_deliverability=False, allow_smtputf8=False)
+        valid = validate_email(email, check_deliverability=False, allow_smtputf8=False)
     except EmailNotValidError as error:
-        return _refused(line, f"{one_line(email, 80)!r} is no address: {error}")
-    return Subscriber(
-        name=name,
-        email=address.ascii_email or address.normalized,
-        newsletters=_several(newsletters),
-        zones=_several(zones),
-    )
+        raise refused(f"{one_line(email, 80)!r} is no address: {error}") from None
+    return str(valid.ascii_email).lower()
 
 
-def _several(cell: str) -> tuple[str, ...]:
-    return tuple(part.strip() for part in cell.split(";") if part.strip())
-
-
-def _refused(line: int, why: str) -> SubscriberError:
+def refused(why: str, line: int | None = None) -> SubscriberError:
+    """Return the error that says why a reader, or the file's `line` (from 1), is not taken."""
+    if line is None:
+        return SubscriberError(why, remedy="Correct it and try again.", line=None)
     return SubscriberError(
         f"line {line} is refused: {why}", remedy="Correct the line and import it again.", line=line
     )
 
 
-def _replace(path: Path, readers: Iterable[Subscriber]) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("w", encoding="utf-8", newline="") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(COLUMNS)
-            for reader in readers:
-                writer.writerow(
-                    [
-                        reader.name,
-                        reader.email,
-                        ";".join(reader.newsletters),
-                        ";".join(reader.zones),
-                    ]
-                )
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise StorageError(
-            f"{path} can't be written: {error.strerror}",
-            remedy="See to the folder's rights and free space, then import again.",
-            path=str(path),
-        ) from error
+def barred(email: str, reason: str, line: int | None = None) -> SubscriberError:
+    """Return the error that says why the ledger bars `email`, and that a reader's word counts."""
+    return SubscriberError(
+        refused(f"nothing goes to {email} any more: {reason}", line).what,
+        remedy="Leave it out: only its reader could ask for mails again.",
+        line=line,
+    )
+
+
+def _names(kind: str, text: str) -> list[str]:
+    if len(text) > _LONGEST_NAMES:
+        raise refused(f"it names more {kind}s than {_LONGEST_NAMES} characters hold")
+    names = [name.strip() for name in text.split(_SEPARATOR) if name.strip()]
+    for name in names:
+        if _NAME.fullmatch(name) is None:
+            raise refused(f"{one_line(name, 80)!r} is no name of a {kind}")
+    return names
