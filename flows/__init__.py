@@ -4,18 +4,21 @@ bytes ─► document ─► notebook ─► issue ─► archive ─► deliver
  push     parsed,     chosen,     page,    write-    per recipient
  message  validated   executed    mail     once
 
-Each arrow is a folder here, and a stage imports only stages to its left. Prefect is imported by
-`publish` and `cli` alone: every stage is plain Python for a notebook, a test or a REPL.
+Each arrow is a folder here, and a stage imports only stages to its left. Prefect is imported by the
+flows (`publish`, `resume`, `unsubscribe`) and what stands behind them (`steps`, `sending`,
+`embedded`): every stage is plain Python for a notebook, a test or a REPL.
 
 Where do I go to …
     change a newsletter?                     notebooks/<name>.ipynb, and nowhere else
     see what a notebook may call?            desk
     accept another form of push message?     document.message
-    read another document family or code?    document.market, document.zones
+    read another document family or code?    document.market, document.codes, document.zones
     change when a notebook runs, or how?     notebook.newsletter, notebook.run
     change how pages and mails look?         issue/templates
     change where issues are kept?            archive.store
-    change who gets what?                    delivery
+    change who gets what?                    delivery.subscribers, delivery.directory
+    change how mails go out?                 delivery.send, delivery.ledger, sending
+    change what a click on unsubscribe does? gateway.unsubscribe, unsubscribe
     follow an event through all of it?       publish
     add a setting or an error?               settings, errors
 """

@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections import Counter
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+)
 
 from flows import settings
+from flows.cli_subscribers import app as subscribers
 from flows.errors import GridletterError
+from flows.progress import on_progress
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -26,9 +37,6 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-)
-subscribers = typer.Typer(
-    help="Say who gets which newsletter.", no_args_is_help=True, rich_markup_mode=None
 )
 app.add_typer(subscribers, name="subscribers")
 
@@ -63,6 +71,39 @@ def publish(
     raise typer.Exit(code=1 if states["failed"] else 0)
 
 
+class Unknown(StrEnum):
+    """What `resume` does with mails of which nobody knows whether the server took them."""
+
+    HOLD = "hold"
+    RESEND = "resend"
+
+
+@app.command(epilog="Example: gridletter resume --unknown hold")
+def resume(
+    *,
+    unknown: Annotated[
+        Unknown,
+        typer.Option(
+            help="Mails whose fate nobody knows: leave them, or send them again, which may give a "
+            "reader one twice."
+        ),
+    ] = Unknown.HOLD,
+    as_json: Json = False,
+) -> None:
+    """Send what is still open of issues that were published: no event, no notebook."""
+    options = settings.load()
+    from flows.local import resume_sending  # noqa: PLC0415 - brings the flow's imports
+
+    failed = 0
+    for source, outcomes in _with_progress(resume_sending(options, unknown.value), 1):
+        failed += sum(outcome.state == "failed" for outcome in outcomes)
+        for outcome in outcomes:
+            print(outcome.as_json(source) if as_json else _line(source, outcome))
+        if not outcomes and not as_json:
+            print("nothing is open")
+    raise typer.Exit(code=1 if failed else 0)
+
+
 @app.command(epilog="Example: gridletter demo")
 def demo() -> None:
     """Publish the bundled synthetic events and say where the archive and the mails are."""
@@ -95,22 +136,12 @@ def doctor(*, as_json: Json = False) -> None:
     raise typer.Exit(code=0 if healthy else 1)
 
 
-@subscribers.command("import", epilog="Example: gridletter subscribers import readers.csv")
-def subscribers_import(
-    file: Annotated[Path, typer.Argument(help="CSV: name,email,newsletters,zones (; in between).")],
-) -> None:
-    """Add the readers of a CSV file; every refused line is named with its reason."""
-    from flows.delivery.subscribers import import_file  # noqa: PLC0415 - only needed here
-
-    report = import_file(file, settings.load().subscribers_file)
-    for error in report.refused:
-        print(f"gridletter: {error}", file=sys.stderr)
-    print(f"{report.added} added, {report.known} known already, {len(report.refused)} refused")
-    raise typer.Exit(code=1 if report.refused else 0)
-
-
 def main() -> None:
-    """Run the command; a known error becomes one line on stderr and exit code 1."""
+    """Run the command; a known error becomes one line on stderr and exit code 1.
+
+    SIGTERM ends it as an interrupt does: mails under way are finished, and nothing is left behind.
+    """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         app()
     except GridletterError as error:
@@ -131,10 +162,10 @@ def _line(source: str, outcome: Outcome) -> str:
 
 
 def _with_progress(steps: Iterable[_Step], total: int) -> Iterator[_Step]:
-    """Yield from `steps`, with a bar on stderr while it is a terminal."""
+    """Yield from `steps`; on a terminal with a bar for them and one for each long send."""
     console = Console(stderr=True)
     bar = Progress(
-        TextColumn("publishing"),
+        TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
@@ -144,5 +175,16 @@ def _with_progress(steps: Iterable[_Step], total: int) -> Iterator[_Step]:
         # Lines for a pipe must not be drawn into the terminal.
         redirect_stdout=sys.stdout.isatty(),
     )
-    with bar:
-        yield from bar.track(steps, total=total)
+    sends: dict[str, TaskID] = {}
+
+    def sending(name: str, done: int, of: int) -> None:
+        if name not in sends:
+            sends[name] = bar.add_task(f"sending {name}", total=of)
+        bar.update(sends[name], completed=done)
+
+    token = on_progress.set(sending)
+    try:
+        with bar:
+            yield from bar.track(steps, total=total, description="publishing")
+    finally:
+        on_progress.reset(token)

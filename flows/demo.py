@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from flows.delivery.directory import open_directory
+from flows.delivery.subscribers import Subscriber
 from flows.document import reference
 from flows.local import publish_sources
 
@@ -23,12 +25,11 @@ EVENTS = (
     "generation_mix_DE_LU.xml",
     "outage_alert_BE.xml",
 )
-SUBSCRIBERS = """\
-name,email,newsletters,zones
-Ada Andersen,ada@reader.example,,
-Bram de Boer,bram@reader.example,outage_alert;load,
-Chiara Conti,chiara@reader.example,,DE_LU
-"""
+SUBSCRIBERS = (
+    Subscriber("Ada Andersen", "ada@reader.example"),
+    Subscriber("Bram de Boer", "bram@reader.example", newsletters=("outage_alert", "load")),
+    Subscriber("Chiara Conti", "chiara@reader.example", zones=("DE_LU",)),
+)
 
 
 def run(options: Settings) -> Iterator[tuple[str, list[Outcome]]]:
@@ -38,8 +39,9 @@ def run(options: Settings) -> Iterator[tuple[str, list[Outcome]]]:
     """
     samples = options.notebooks / "samples"
     options.home.mkdir(parents=True, exist_ok=True)
-    if not options.subscribers_file.exists():
-        options.subscribers_file.write_text(SUBSCRIBERS, encoding="utf-8")
+    directory = open_directory(options.ledger_address)
+    if not any(True for _ in directory.subscribers()):
+        directory.add(SUBSCRIBERS)
     reference.seed_cache(options.capacity_cache_folder, samples / "installed_capacity.json")
     sources = [str(samples / name) for name in EVENTS]
     yield from publish_sources(sources, options, always_embedded=True)

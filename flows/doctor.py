@@ -9,7 +9,8 @@ import sys
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-from flows.delivery.subscribers import load
+from flows.delivery.directory import open_directory
+from flows.delivery.smtp import dial
 from flows.embedded import prefect_api
 from flows.errors import GridletterError, one_line
 from flows.notebook.newsletter import catalogue
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from flows.settings import Settings
 
 _LEAST_FREE_MB = 500
+_DIAL_SECONDS = 10
 
 
 @dataclass(frozen=True)
@@ -91,10 +93,19 @@ def _kernel(options: Settings) -> str:
 
 
 def _subscribers(options: Settings) -> str:
-    count = len(load(options.subscribers_file))
-    if not count:
-        return "none yet; add some with `gridletter subscribers import FILE`"
-    return f"{count} in {options.subscribers_file}"
+    count = sum(1 for _ in open_directory(options.ledger_address).subscribers())
+    return str(count) if count else "none yet; see `gridletter subscribers --help`"
+
+
+def _mail(options: Settings) -> str:
+    with prefect_api(options.home):
+        from flows.sending import mail_server  # noqa: PLC0415 - slow to import
+
+        server = mail_server(options)
+    if server is None:
+        return f"no server is set: mails are written to {options.outbox_folder}"
+    dial(server, timeout_seconds=_DIAL_SECONDS).quit()
+    return f"{server.host}:{server.port} takes mails ({server.security})"
 
 
 def _installed_capacity(options: Settings) -> str:
@@ -124,6 +135,7 @@ _CHECKS: dict[str, Callable[[Settings], str]] = {
     "notebooks": _notebooks,
     "kernel": _kernel,
     "subscribers": _subscribers,
+    "mail": _mail,
     "installed capacity": _installed_capacity,
     "prefect": _prefect_api,
 }

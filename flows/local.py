@@ -7,7 +7,7 @@ import hashlib
 import sys
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from flows.embedded import prefect_api
 from flows.errors import GridletterError, MessageError, one_line
@@ -46,6 +46,22 @@ def publish_sources(
                 yield source, [Outcome("failed", reason=str(error))]
             else:
                 yield source, _outcomes(state.result(raise_on_failure=False))
+
+
+def resume_sending(
+    options: Settings, unknown: Literal["hold", "resend"]
+) -> list[tuple[str, list[Outcome]]]:
+    """Go on with mails that are open; return what became of each issue, as from no source.
+
+    Args:
+        options: Where state lives.
+        unknown: What to do with mails whose fate nobody knows; see `flows.resume.resume`.
+    """
+    with prefect_api(options.home):
+        from flows.resume import resume  # noqa: PLC0415 - Prefect is slow to import
+
+        state = resume(unknown, return_state=True)
+        return [("", _outcomes(state.result(raise_on_failure=False)))]
 
 
 def _outcomes(result: list[Outcome] | Exception) -> list[Outcome]:

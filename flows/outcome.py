@@ -12,6 +12,7 @@ from flows.errors import PermanentError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
 State = Literal["published", "duplicate", "skipped", "ignored", "failed"]
 
@@ -20,7 +21,8 @@ State = Literal["published", "duplicate", "skipped", "ignored", "failed"]
 class Outcome:
     """One document in one newsletter, or a document that became no issue; `reason` says why.
 
-    `mails` counts what this run delivered; `seconds` tells how long each step took.
+    `mails` counts what this run delivered; `seconds` tells how long each step took. `kept` is the
+    failed notebook, as far as it ran; `alarming` says that operators should know.
     """
 
     state: State
@@ -31,6 +33,8 @@ class Outcome:
     mails: int = 0
     reason: str | None = None
     seconds: Mapping[str, float] = field(default_factory=dict)
+    kept: Path | None = None
+    alarming: bool = False
 
     def as_json(self, source: str) -> str:
         """Return the outcome as the one-line object that `publish --json` prints."""

@@ -15,18 +15,21 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from prefect import flow
+from prefect import flow, get_run_logger
 
 from flows import issue as issues
-from flows import settings, steps
+from flows import sending, settings, steps
 from flows.archive import Archive, Store
+from flows.delivery.ledger import State
 from flows.document import Acknowledgement
-from flows.errors import GridletterError, one_line
+from flows.errors import GridletterError, NotebookError, one_line
 from flows.outcome import Outcome, PublishFailed, Stopwatch
+from flows.sending import Post
 from flows.steps import Work
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from threading import Event
 
     from flows.document import MarketDocument
 
@@ -45,6 +48,7 @@ def publish(event_msg: str) -> list[Outcome]:
     """
     options = settings.load()
     archive = Archive(Store(options.archive_folder), options.archive_url)
+    post = Post.open(archive, options)
     newsletters = steps.find_newsletters(options.notebooks)
     outcomes: list[Outcome] = []
     # Revisions of one document go one after another, everything else side by side.
@@ -63,11 +67,12 @@ def publish(event_msg: str) -> list[Outcome]:
             if not listening:
                 outcomes.append(_nobody_listens(document))
             for newsletter in listening:
-                work = Work(newsletter, document, archive, options)
+                work = Work(newsletter, document, post)
                 chains[newsletter.name, document.key].append(work)
-    outcomes += _side_by_side(chains.values(), options.parallel_notebooks)
+    outcomes += _side_by_side(chains.values(), options.parallel_notebooks, post.stop)
     if any(outcome.state == "published" for outcome in outcomes):
         steps.refresh_archive(archive)
+    _alert(post, outcomes)
     if failed := [outcome for outcome in outcomes if outcome.state == "failed"]:
         raise PublishFailed(
             f"{len(failed)} of {len(outcomes)} did not succeed: "
@@ -96,9 +101,12 @@ def publish_issue(newsletter: str, zone: str, document: str, work: Work) -> Outc
     Raises:
         NotebookError: the notebook failed.
         RenderError: the executed notebook is no issue.
-        StorageError: the archive or the outbox can't be written.
+        StorageError: the archive, the ledger or the outbox can't be written.
+        DeliveryError: the mail server takes nothing from us as things are set.
+        MailServerUnavailable: it can't be reached, or most mails fail.
     """
     watch = Stopwatch()
+    options = work.settings
     outcome = Outcome("published", newsletter, zone, seconds=watch.seconds)
     standing = work.archive.revisions(newsletter, work.document)
     newest = standing[-1] if standing else None
@@ -108,6 +116,7 @@ def publish_issue(newsletter: str, zone: str, document: str, work: Work) -> Outc
     issue_id = issues.issue_id(newsletter, work.document)
     issue = next((issue for issue in standing if issue.issue_id == issue_id), None)
     is_new = issue is None
+    accepted_before = work.post.accepted(issue_id)
     if issue is None:
         with watch.step("inputs"):
             inputs = steps.gather_inputs(work)
@@ -120,7 +129,7 @@ def publish_issue(newsletter: str, zone: str, document: str, work: Work) -> Outc
         with watch.step("archive"):
             is_new = steps.archive_issue(work, issue, rendering)
     with watch.step("deliver"):
-        mails = steps.deliver_issue(work, issue)
+        counts = steps.deliver_issue(work, issue)
     if is_new:
         steps.leave_artifact(work, issue)
     return replace(
@@ -128,18 +137,28 @@ def publish_issue(newsletter: str, zone: str, document: str, work: Work) -> Outc
         state="published" if is_new else "duplicate",
         issue_id=issue_id,
         page=work.archive.page_url(issue.path),
-        mails=mails,
+        mails=counts[State.ACCEPTED] - accepted_before,
+        reason=sending.summary(counts),
+        alarming=100 * counts[State.REJECTED] > counts.total() * options.alert_rejected_percent,
     )
 
 
-def _side_by_side(chains: Iterable[list[Work]], workers: int) -> list[Outcome]:
-    """Run each chain in order, up to `workers` chains at once, and return what became of all."""
+def _side_by_side(chains: Iterable[list[Work]], workers: int, stop: Event) -> list[Outcome]:
+    """Run each chain in order, up to `workers` chains at once, and return what became of all.
+
+    An interrupt or SIGTERM sets `stop`: mails that are under way are finished, nothing else begun.
+    """
     with ThreadPoolExecutor(max_workers=workers) as pool:
         # A thread starts without the flow run's context, by which Prefect knows a subflow's parent.
         running = [
             pool.submit(contextvars.copy_context().run, _one_chain, chain) for chain in chains
         ]
-        return [outcome for chain in running for outcome in chain.result()]
+        try:
+            return [outcome for chain in running for outcome in chain.result()]
+        except BaseException:
+            stop.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
 
 
 def _one_chain(chain: list[Work]) -> list[Outcome]:
@@ -156,7 +175,19 @@ def _publish_or_say_why(work: Work) -> Outcome:
         return result
     known = isinstance(result, GridletterError)
     reason = str(result) if known else one_line(f"{type(result).__name__}: {result}")
-    return Outcome("failed", newsletter, zone, reason=reason)
+    kept = steps.keep_failed_notebook(work, result) if isinstance(result, NotebookError) else None
+    return Outcome("failed", newsletter, zone, reason=reason, kept=kept)
+
+
+def _alert(post: Post, outcomes: list[Outcome]) -> None:
+    """Tell the operators what needs them; a mail that can't go out is no reason to fail more."""
+    alarming = [outcome for outcome in outcomes if outcome.state == "failed" or outcome.alarming]
+    if not alarming or post.settings.operators is None:
+        return
+    try:
+        steps.tell_operators(post, alarming)
+    except GridletterError as error:
+        get_run_logger().error("the operators could not be told: %s", error)
 
 
 def _nothing_to_publish(documents: tuple[MarketDocument, ...] | Acknowledgement) -> Outcome:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from flows.errors import SettingsError, one_line
@@ -32,9 +32,49 @@ class Settings(BaseSettings):
         str | None,
         Field(description="Address of the archive in mails and feeds; a file: address if unset."),
     ] = None
+    ledger: Annotated[
+        str | None,
+        Field(
+            description="Subscribers and deliveries: `sqlite:///…` or `dynamodb://table-prefix`; "
+            "`ledger.db` under the home if unset."
+        ),
+    ] = None
     sender: Annotated[
         str, Field(description="From address of the mails; its domain names lists and messages.")
     ] = "Gridletter <newsletter@gridletter.example>"
+    email_block: Annotated[
+        str | None,
+        Field(description="Name of the prefect-email block `EmailServerCredentials` to send with."),
+    ] = None
+    smtp_url: Annotated[
+        SecretStr | None,
+        Field(
+            description="Mail server where no block is named: "
+            "`smtp://user:password@host:587?security=starttls` (or `ssl`, `none`). "
+            "With neither, mails are written to the outbox."
+        ),
+    ] = None
+    mail_connections: Annotated[
+        int, Field(ge=1, le=64, description="Connections to the mail server at once.")
+    ] = 4
+    mails_per_second: Annotated[
+        float | None, Field(gt=0, description="The most that the mail server's provider allows.")
+    ] = None
+    unsubscribe_url: Annotated[
+        str | None,
+        Field(description="What an unsubscribe link begins with; without it mails carry none."),
+    ] = None
+    unsubscribe_keys: Annotated[
+        SecretStr | None,
+        Field(description="Keys that sign unsubscribe links, oldest first, with `,` in between."),
+    ] = None
+    operators: Annotated[
+        str | None, Field(description="Address that learns by mail when an issue fails.")
+    ] = None
+    alert_rejected_percent: Annotated[
+        float,
+        Field(ge=0, le=100, description="Operators learn of an issue with more rejected mails."),
+    ] = 5
     entsoe_api_key: Annotated[
         SecretStr | None,
         Field(
@@ -76,6 +116,13 @@ class Settings(BaseSettings):
             raise ValueError(message)
         return url.rstrip("/") + "/"
 
+    @model_validator(mode="after")
+    def _links_are_signed(self) -> Self:
+        if self.unsubscribe_url is not None and self.unsubscribe_keys is None:
+            message = "set GRIDLETTER_UNSUBSCRIBE_KEYS too: an unsubscribe link must be signed"
+            raise ValueError(message)
+        return self
+
     @cached_property
     def archive_folder(self) -> Path:
         """The archive's folder, set or under the home."""
@@ -92,9 +139,20 @@ class Settings(BaseSettings):
         return self.home / "outbox"
 
     @property
-    def subscribers_file(self) -> Path:
-        """The subscribers' CSV file."""
-        return self.home / "subscribers.csv"
+    def ledger_address(self) -> str:
+        """Where subscribers and deliveries are, as `open_ledger` takes it."""
+        return self.ledger or f"sqlite:///{self.home / 'ledger.db'}"
+
+    @property
+    def unsubscribe_key_list(self) -> list[str]:
+        """The keys that sign unsubscribe links, the oldest first."""
+        keys = self.unsubscribe_keys.get_secret_value() if self.unsubscribe_keys else ""
+        return [key.strip() for key in keys.split(",") if key.strip()]
+
+    @property
+    def failed_folder(self) -> Path:
+        """Where notebooks are kept that failed, as far as they came."""
+        return self.home / "failed"
 
     @property
     def claims_folder(self) -> Path:

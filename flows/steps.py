@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, cast
 from zoneinfo import ZoneInfo
 
+import nbformat
 from prefect import get_run_logger, task
 from prefect.artifacts import create_markdown_artifact
 from prefect.blocks.system import Secret
@@ -13,31 +15,31 @@ from prefect.cache_policies import NO_CACHE
 from prefect.tasks import exponential_backoff
 from prefect_jupyter.notebook import execute_notebook
 
-from flows import document
+from flows import alert, document
 from flows import issue as issues
-from flows.delivery import subscribers
-from flows.delivery.compose import prepare
-from flows.delivery.ledger import Recipient
-from flows.delivery.outbox import Outbox
 from flows.document import reference
-from flows.errors import GridletterError, ReferenceUnavailable, SettingsError
+from flows.errors import GridletterError, NotebookError, ReferenceUnavailable, SettingsError
 from flows.notebook.newsletter import catalogue
 from flows.notebook.run import Limits, run
 
 if TYPE_CHECKING:
+    from collections import Counter
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from nbformat import NotebookNode
     from prefect import Task
-    from prefect.client.schemas.objects import State, TaskRun
+    from prefect.client.schemas import objects
     from pydantic import JsonValue
 
     from flows.archive import Archive
+    from flows.delivery.ledger import State
     from flows.document import Acknowledgement, MarketDocument, Payload
     from flows.issue import Issue, Rendering
     from flows.notebook.newsletter import Newsletter
     from flows.notebook.run import Executed
+    from flows.outcome import Outcome
+    from flows.sending import Post
     from flows.settings import Settings
 
 CAPACITY_SECRET: Final = "entsoe-api-key"  # noqa: S105 - the block's name, not what it holds
@@ -46,25 +48,28 @@ _CAPACITY_TIMEOUT_SECONDS = 10
 
 
 class Work:
-    """One newsletter about one document, with the archive and the settings that it needs.
+    """One newsletter about one document, with the post that it goes out by.
 
     It has no `__dict__`, so Prefect records its type's name as the subflow's parameter instead of a
     copy of document and notebook, which its API refuses above 512 KB.
     """
 
-    __slots__ = ("archive", "document", "newsletter", "settings")
+    __slots__ = ("document", "newsletter", "post")
 
-    def __init__(
-        self,
-        newsletter: Newsletter,
-        document: MarketDocument,
-        archive: Archive,
-        settings: Settings,
-    ) -> None:
+    def __init__(self, newsletter: Newsletter, document: MarketDocument, post: Post) -> None:
         self.newsletter = newsletter
         self.document = document
-        self.archive = archive
-        self.settings = settings
+        self.post = post
+
+    @property
+    def archive(self) -> Archive:
+        """Where the issue is kept."""
+        return self.post.archive
+
+    @property
+    def settings(self) -> Settings:
+        """What the operator has set."""
+        return self.post.settings
 
 
 @dataclass(frozen=True)
@@ -76,7 +81,7 @@ class Inputs:
     previous: Issue | None
 
 
-def _can_help(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
+def _can_help(_task: Task[..., Any], _run: objects.TaskRun, state: objects.State[Any]) -> bool:
     """Return whether trying again can help: not where the error is permanent by its type."""
     error = state.result(raise_on_failure=False)
     return not isinstance(error, GridletterError) or error.retryable
@@ -208,16 +213,33 @@ def archive_issue(work: Work, issue: Issue, rendering: Rendering) -> bool:
 
 
 @_world_step
-def deliver_issue(work: Work, issue: Issue) -> int:
-    """Write a mail to each subscriber who has none of this issue yet; return how many."""
-    outbox = Outbox(work.settings.outbox_folder)
-    if outbox.is_closed(issue.issue_id):
-        return 0
-    everyone = subscribers.load(work.settings.subscribers_file)
-    readers = subscribers.matching(everyone, issue.newsletter, issue.zone.code)
-    html, text, charts = work.archive.mail(issue)
-    prepared = prepare(issue, html, text, charts, sender=work.settings.sender, unsubscribe_url=None)
-    return outbox.write(prepared, (Recipient(reader.email, reader.name) for reader in readers))
+def deliver_issue(work: Work, issue: Issue) -> Counter[State]:
+    """Send the issue to each subscriber who has none of it; return the recipients by state."""
+    return work.post.send(issue)
+
+
+@_world_step
+def tell_operators(post: Post, outcomes: Sequence[Outcome]) -> None:
+    """Tell the operators by mail what failed and what to do."""
+    message = alert.compose(outcomes, datetime.now(UTC), post.settings)
+    alert.send(message, post.server, post.settings)
+
+
+def keep_failed_notebook(work: Work, error: NotebookError) -> Path | None:
+    """Keep the notebook as far as it ran, for the analyst to open; return where."""
+    executed = error.data.get("executed")
+    if executed is None:
+        return None
+    issue_id = issues.issue_id(work.newsletter.name, work.document)
+    path = work.settings.failed_folder / f"{work.newsletter.name}-{issue_id}.ipynb"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        text: str = nbformat.writes(executed)  # type: ignore[no-untyped-call]
+        path.write_bytes(text.encode("utf-8", "replace"))
+    except OSError as failure:
+        get_run_logger().warning("the failed notebook can't be kept: %s", failure)
+        return None
+    return path
 
 
 @_world_step

@@ -81,20 +81,6 @@ def test_a_bad_setting_is_one_line(monkeypatch, capsys):
     assert capsys.readouterr().err.count("\n") == 1
 
 
-def test_subscribers_are_imported_with_a_report(tmp_path, home):
-    """Good lines are taken, each refused line is named on stderr, and the exit code says so."""
-    source = tmp_path / "readers.csv"
-    source.write_text(
-        "name,email,newsletters,zones\nAda,ada@reader.example,,\nBo,bo@@reader.example,,\n",
-        encoding="utf-8",
-    )
-    done = command("subscribers", "import", source)
-    assert done.returncode == 1
-    assert done.stdout == "1 added, 0 known already, 1 refused\n"
-    assert "line 3 is refused" in done.stderr
-    assert "ada@reader.example" in (home / "subscribers.csv").read_text(encoding="utf-8")
-
-
 def test_publish_prints_one_object_a_line(tmp_path):
     """`--json` has exactly the documented keys, for good and bad sources, and no traceback."""
     good = tmp_path / "acknowledgement.xml"

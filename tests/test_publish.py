@@ -15,6 +15,8 @@ from pandas.testing import assert_frame_equal
 
 from conftest import SAMPLES
 from flows.archive import Archive, Store
+from flows.delivery.directory import open_directory
+from flows.delivery.subscribers import Subscriber
 from flows.document import read
 from flows.errors import MessageError
 from flows.outcome import PublishFailed
@@ -31,7 +33,10 @@ pytestmark = [
 
 SAMPLE = (SAMPLES / "wind_solar_DE_LU.xml").read_text(encoding="utf-8")
 HEADLINE = "from flows import desk\ndesk.headline({text!r})"
-READERS = "name,email,newsletters,zones\nAda,ada@reader.example,,\nBo,bo@reader.example,other,\n"
+READERS = (
+    Subscriber("Ada", "ada@reader.example"),
+    Subscriber("Bo", "bo@reader.example", newsletters=("other",)),
+)
 
 
 @pytest.fixture
@@ -41,7 +46,7 @@ def letters(tmp_path, monkeypatch, home):
     folder.mkdir()
     monkeypatch.setenv("GRIDLETTER_NOTEBOOKS", str(folder))
     home.mkdir()
-    (home / "subscribers.csv").write_text(READERS, encoding="utf-8")
+    open_directory(f"sqlite:///{home / 'ledger.db'}").add(READERS)
     return folder
 
 
@@ -61,6 +66,12 @@ def run(message):
 
 def mails(home):
     return sorted((home / "outbox").glob("*.eml"))
+
+
+def contents(home):
+    """Return the bytes of all files that readers see."""
+    folders = (home / "archive", home / "outbox")
+    return {p: p.read_bytes() for folder in folders for p in folder.rglob("*") if p.is_file()}
 
 
 def revised(xml, revision):
@@ -97,23 +108,26 @@ def test_the_same_event_again_changes_nothing(letters, home):
     """A second run is a duplicate: no new mail, no changed byte in the archive."""
     write(letters, HEADLINE.format(text="Solar peaks"))
     run(SAMPLE)
-    before = {p: p.read_bytes() for p in home.rglob("*") if p.is_file()}
+    before = contents(home)
     (outcome,) = run(SAMPLE)
     assert (outcome.state, outcome.mails) == ("duplicate", 0)
-    after = {p: p.read_bytes() for p in home.rglob("*") if p.is_file()}
-    assert after == before
+    assert contents(home) == before
 
 
-def test_a_run_that_died_before_the_mails_is_finished_by_the_next(letters, home):
-    """An issue whose mails are not all written gets the missing ones, and only those, once."""
+def test_a_run_that_died_before_the_mails_is_finished_by_the_next(letters, home, monkeypatch):
+    """An issue that was archived and not sent is sent by the next run of its event, once."""
     write(letters, HEADLINE.format(text="Solar peaks"))
-    (first,) = run(SAMPLE)
-    (mail,) = mails(home)
-    mail.unlink()
-    (home / "outbox" / "closed" / first.issue_id).unlink()
+    monkeypatch.setattr("flows.sending.Post.send", lambda *_: 1 / 0)
+    (died,) = run(SAMPLE)
+    assert (died.state, mails(home)) == ("failed", [])
+    monkeypatch.undo()
+    monkeypatch.setenv("GRIDLETTER_HOME", str(home))
+    monkeypatch.setenv("GRIDLETTER_NOTEBOOKS", str(letters))
     (again,) = run(SAMPLE)
     assert (again.state, again.mails) == ("duplicate", 1)
-    assert mails(home) == [mail]
+    (kept,) = run(SAMPLE)
+    assert (kept.state, kept.mails) == ("duplicate", 0)
+    assert len(mails(home)) == 1
 
 
 def test_a_higher_revision_is_an_update(letters, home):

@@ -26,11 +26,12 @@ def test_state_lives_under_the_home(monkeypatch, tmp_path):
     for folder in (
         options.archive_folder,
         options.outbox_folder,
-        options.subscribers_file,
+        options.failed_folder,
         options.capacity_cache_folder,
         options.claims_folder,
     ):
         assert folder.is_relative_to(tmp_path / "here")
+    assert options.ledger_address == f"sqlite:///{tmp_path / 'here' / 'ledger.db'}"
 
 
 def test_a_relative_home_is_made_absolute(monkeypatch, tmp_path):
