@@ -317,7 +317,7 @@ def real_outages():
 
 
 @pytest.mark.parametrize(("number", "text"), real_outages().items(), ids=real_outages())
-def test_real_documents(number, text):  # noqa: ARG001 - names the case
+def test_real_documents(number, text):
     """Each real outage is published with its state and loss as its XML has them, or is small."""
     root = etree.fromstring(text.encode())
     (lowest,) = [float(item.text) for item in root.iterfind(".//{*}quantity")]

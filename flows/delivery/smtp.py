@@ -49,17 +49,34 @@ class Credentials(Protocol):
     """What is read of prefect-email's `EmailServerCredentials`; its enums have names and values."""
 
     @property
-    def username(self) -> str | None: ...
+    def username(self) -> str | None:
+        """Who logs in, if anybody."""
+        ...
+
     @property
-    def password(self) -> _Secret: ...
+    def password(self) -> _Secret:
+        """The password, hidden until asked for."""
+        ...
+
     @property
-    def smtp_server(self) -> object: ...
+    def smtp_server(self) -> object:
+        """The host, or an enum member that holds it."""
+        ...
+
     @property
-    def smtp_type(self) -> object: ...
+    def smtp_type(self) -> object:
+        """How the connection is secured; an enum member."""
+        ...
+
     @property
-    def smtp_port(self) -> int | None: ...
+    def smtp_port(self) -> int | None:
+        """The port, where it is not the usual one."""
+        ...
+
     @property
-    def verify(self) -> bool | None: ...
+    def verify(self) -> bool | None:
+        """Whether certificates are checked; None means yes."""
+        ...
 
 
 @dataclass(frozen=True)
