@@ -106,6 +106,17 @@ class Settings(BaseSettings):
             raise ValueError(message)
         return Path(str(folder)).expanduser().absolute()
 
+    @field_validator("unsubscribe_url")
+    @classmethod
+    def _link_address(cls, url: str | None) -> str | None:
+        if url is None:
+            return None
+        if urlsplit(url).scheme not in {"http", "https"}:
+            message = "not an http or https address"
+            raise ValueError(message)
+        # A token follows, as the last part of the path or as a value of the query.
+        return url if url.endswith(("/", "=")) else f"{url}/"
+
     @field_validator("public_url")
     @classmethod
     def _web_address(cls, url: str | None) -> str | None:
@@ -119,7 +130,7 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _links_are_signed(self) -> Self:
         if self.unsubscribe_url is not None and self.unsubscribe_keys is None:
-            message = "set GRIDLETTER_UNSUBSCRIBE_KEYS too: an unsubscribe link must be signed"
+            message = "unset, but an unsubscribe link must be signed"
             raise ValueError(message)
         return self
 
@@ -175,7 +186,9 @@ def load() -> Settings:
         return Settings()
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
-        name = PREFIX + "_".join(str(step) for step in first["loc"]).upper()
+        # The one check over several settings, which has no place of its own, is about the keys.
+        named = "_".join(str(step) for step in first["loc"]).upper() or "UNSUBSCRIBE_KEYS"
+        name = PREFIX + named
         raise SettingsError(
             f"the setting {name} can't be used: {one_line(first['msg'])}",
             remedy=f"Correct or unset {name}; the README's table of settings says what it takes.",

@@ -54,6 +54,8 @@ def test_the_archive_url_ends_with_one_slash(monkeypatch):
         ("NOTEBOOK_MEMORY_MB", "77"),
         ("PARALLEL_NOTEBOOKS", "0"),
         ("PUBLIC_URL", "javascript:alert(1)"),
+        ("UNSUBSCRIBE_URL", "ftp://news.example/"),
+        ("MAIL_CONNECTIONS", "0"),
         ("ARCHIVE", "s3://bucket/prefix"),
     ],
 )
@@ -63,6 +65,17 @@ def test_a_malformed_setting_is_named(monkeypatch, name, value):
     with pytest.raises(SettingsError, match=settings.PREFIX + name) as caught:
         settings.load()
     assert value not in str(caught.value)
+
+
+def test_unsubscribe_links_need_keys(monkeypatch):
+    """A link that nobody signed would be refused: without keys the address is refused at start."""
+    monkeypatch.setenv("GRIDLETTER_UNSUBSCRIBE_URL", "https://news.example/unsubscribe")
+    with pytest.raises(SettingsError, match="UNSUBSCRIBE_KEYS"):
+        settings.load()
+    monkeypatch.setenv("GRIDLETTER_UNSUBSCRIBE_KEYS", "old, new")
+    options = settings.load()
+    assert options.unsubscribe_url == "https://news.example/unsubscribe/"
+    assert options.unsubscribe_key_list == ["old", "new"]
 
 
 def test_secrets_do_not_show(monkeypatch):
