@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test lint lab pictures lock clean
+.PHONY: demo test faults bench lint lab pictures lock clean
 .DEFAULT_GOAL := demo
 
 demo: $(READY)  ## Publish the sample events into ./var and say where to look
@@ -11,6 +11,12 @@ demo: $(READY)  ## Publish the sample events into ./var and say where to look
 
 test: $(READY)  ## Run all tests
 	@$(BIN)/pytest
+
+faults: $(READY)  ## Kill, stop and starve deliveries (some minutes; prints its figures)
+	@$(BIN)/pytest tests/faults -n0 -s
+
+bench: $(READY)  ## Measure against the alternatives in the same run
+	@$(BIN)/python -m benchmarks
 
 lint: $(READY)  ## Check style, types and the direction of imports
 	@$(BIN)/ruff check
