@@ -357,7 +357,7 @@ def test_an_address_can_stand_in_a_mail(text):
 def test_subscribers_are_cheap_to_import():
     """Commands that ask for subscribers load neither pandas, Prefect, AWS nor notebooks."""
     script = (
-        "import sys, flows.cli_subscribers, flows.delivery.subscribers_import;"
+        "import sys, flows.cli.subscribers, flows.delivery.subscribers_import;"
         "print(*{'pandas', 'prefect', 'boto3', 'flows.issue', 'nbformat', 'dns'} & {*sys.modules})"
     )
     done = subprocess.run(

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from flows import settings
+from flows.cli.app import app
 from flows.delivery.directory import open_directory
 from flows.delivery.ledger import open_ledger
 from flows.delivery.subscribers import Subscriber, address, barred
@@ -21,12 +22,13 @@ from flows.errors import SubscriberError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-app = typer.Typer(
+group = typer.Typer(
     help="Say who gets which newsletter.", no_args_is_help=True, rich_markup_mode=None
 )
+app.add_typer(group, name="subscribers")
 
 
-@app.command(epilog="Example: gridletter subscribers add Ada ada@reader.example --zone DE_LU")
+@group.command(epilog="Example: gridletter subscribers add Ada ada@reader.example --zone DE_LU")
 def add(
     name: Annotated[str, typer.Argument(metavar="NAME", help="How mails greet the reader.")],
     email: Annotated[str, typer.Argument(metavar="EMAIL", help="Where mails go.")],
@@ -62,7 +64,7 @@ def add(
     )
 
 
-@app.command("import", epilog="Example: gridletter subscribers import readers.csv")
+@group.command("import", epilog="Example: gridletter subscribers import readers.csv")
 def import_(
     file: Annotated[
         Path,
@@ -92,7 +94,7 @@ def import_(
     raise typer.Exit(code=1 if report.refused else 0)
 
 
-@app.command("list", epilog="Example: gridletter subscribers list > readers.csv")
+@group.command("list", epilog="Example: gridletter subscribers list > readers.csv")
 def list_(
     *,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
@@ -108,7 +110,7 @@ def list_(
     (_export_json if as_json else export)(readers, sys.stdout)
 
 
-@app.command(epilog="Example: gridletter subscribers remove ada@reader.example")
+@group.command(epilog="Example: gridletter subscribers remove ada@reader.example")
 def remove(
     email: Annotated[str, typer.Argument(metavar="EMAIL", help="The reader's address.")],
 ) -> None:
