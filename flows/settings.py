@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
@@ -23,7 +23,18 @@ class Settings(BaseSettings):
 
     home: Annotated[Path, Field(description="Folder that holds all state.")] = Path("var")
     archive: Annotated[
-        Path | None, Field(description="Folder of the archive; `archive` under the home if unset.")
+        str | None,
+        Field(
+            description="Folder of the archive, or `s3://bucket/prefix`; `archive` under the home "
+            "if unset."
+        ),
+    ] = None
+    claims: Annotated[
+        str | None,
+        Field(
+            description="Where messages wait that are too large for a flow run's parameter: a "
+            "folder or `s3://bucket/prefix`; `claims` under the home if unset."
+        ),
     ] = None
     notebooks: Annotated[Path, Field(description="Folder of the newsletters' notebooks.")] = (
         REPOSITORY / "notebooks"
@@ -68,6 +79,20 @@ class Settings(BaseSettings):
         SecretStr | None,
         Field(description="Keys that sign unsubscribe links, oldest first, with `,` in between."),
     ] = None
+    webhook_keys: Annotated[
+        SecretStr | None,
+        Field(
+            description="Keys of those who may push, oldest first, with `,` in between: as last "
+            "part of the webhook's path, or for its signature. Unset, anybody may push."
+        ),
+    ] = None
+    webhook_answer: Annotated[
+        Literal["soap", "acknowledgement"],
+        Field(description="How a push is answered: a SOAP ResponseMessage, or a market document."),
+    ] = "soap"
+    webhook_largest_mb: Annotated[
+        int, Field(ge=1, le=512, description="The largest push that is taken, in MB.")
+    ] = 16
     operators: Annotated[
         str | None, Field(description="Address that learns by mail when an issue fails.")
     ] = None
@@ -96,15 +121,26 @@ class Settings(BaseSettings):
         int, Field(ge=1, le=64, description="Notebooks of one event that run side by side.")
     ] = 2
 
-    @field_validator("home", "archive", "notebooks", mode="before")
+    @field_validator("home", "notebooks", mode="before")
     @classmethod
-    def _absolute(cls, folder: object) -> Path | None:
-        if folder is None:
-            return None
+    def _absolute(cls, folder: object) -> Path:
         if "://" in str(folder):
             message = "an address, but only folders can be used"
             raise ValueError(message)
         return Path(str(folder)).expanduser().absolute()
+
+    @field_validator("archive", "claims")
+    @classmethod
+    def _folder_or_bucket(cls, address: str | None) -> str | None:
+        if address is None:
+            return None
+        if "://" not in address:
+            return str(Path(address).expanduser().absolute())
+        parts = urlsplit(address)
+        if parts.scheme != "s3" or not parts.netloc or parts.query or parts.fragment:
+            message = "neither a folder nor s3://bucket/prefix"
+            raise ValueError(message)
+        return address.rstrip("/")
 
     @field_validator("unsubscribe_url")
     @classmethod
@@ -135,14 +171,20 @@ class Settings(BaseSettings):
         return self
 
     @cached_property
-    def archive_folder(self) -> Path:
-        """The archive's folder, set or under the home."""
-        return self.archive or self.home / "archive"
+    def archive_address(self) -> str:
+        """The archive's folder or `s3://` address, as `open_store` takes it."""
+        return self.archive or str(self.home / "archive")
 
     @cached_property
     def archive_url(self) -> str:
-        """The archive's address with a slash at its end."""
-        return self.public_url or self.archive_folder.as_uri() + "/"
+        """The archive's address for readers, with a slash at its end.
+
+        Without a public address that is the place itself: a file: address, or s3://.
+        """
+        if self.public_url is not None:
+            return self.public_url
+        address = self.archive_address
+        return f"{address if '://' in address else Path(address).as_uri()}/"
 
     @property
     def outbox_folder(self) -> Path:
@@ -157,8 +199,12 @@ class Settings(BaseSettings):
     @property
     def unsubscribe_key_list(self) -> list[str]:
         """The keys that sign unsubscribe links, the oldest first."""
-        keys = self.unsubscribe_keys.get_secret_value() if self.unsubscribe_keys else ""
-        return [key.strip() for key in keys.split(",") if key.strip()]
+        return _listed(self.unsubscribe_keys)
+
+    @property
+    def webhook_key_list(self) -> list[str]:
+        """The keys of those who may push, the oldest first; none where anybody may."""
+        return _listed(self.webhook_keys)
 
     @property
     def failed_folder(self) -> Path:
@@ -166,14 +212,30 @@ class Settings(BaseSettings):
         return self.home / "failed"
 
     @property
-    def claims_folder(self) -> Path:
-        """Where messages wait that are too large for a flow run's parameter."""
-        return self.home / "claims"
+    def claims_address(self) -> str:
+        """Where large messages wait, as `open_store` takes it."""
+        return self.claims or str(self.home / "claims")
+
+    @property
+    def claims_url(self) -> str:
+        """What the address of a large message begins with: `file:` or `s3:`."""
+        address = self.claims_address
+        return address if "://" in address else Path(address).as_uri()
+
+    @property
+    def inbox_file(self) -> Path:
+        """Where the gateway keeps pushed messages until a flow run has them."""
+        return self.home / "inbox.db"
 
     @property
     def capacity_cache_folder(self) -> Path:
         """Where installed capacities are kept for a day."""
         return self.home / "cache" / "installed_capacity"
+
+
+def _listed(keys: SecretStr | None) -> list[str]:
+    text = keys.get_secret_value() if keys else ""
+    return [key.strip() for key in text.split(",") if key.strip()]
 
 
 def load() -> Settings:

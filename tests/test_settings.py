@@ -24,11 +24,11 @@ def test_state_lives_under_the_home(monkeypatch, tmp_path):
     monkeypatch.setenv("GRIDLETTER_HOME", str(tmp_path / "here"))
     options = settings.load()
     for folder in (
-        options.archive_folder,
+        Path(options.archive_address),
         options.outbox_folder,
         options.failed_folder,
         options.capacity_cache_folder,
-        options.claims_folder,
+        Path(options.claims_address),
     ):
         assert folder.is_relative_to(tmp_path / "here")
     assert options.ledger_address == f"sqlite:///{tmp_path / 'here' / 'ledger.db'}"
@@ -56,7 +56,7 @@ def test_the_archive_url_ends_with_one_slash(monkeypatch):
         ("PUBLIC_URL", "javascript:alert(1)"),
         ("UNSUBSCRIBE_URL", "ftp://news.example/"),
         ("MAIL_CONNECTIONS", "0"),
-        ("ARCHIVE", "s3://bucket/prefix"),
+        ("ARCHIVE", "https://bucket.example/prefix"),
     ],
 )
 def test_a_malformed_setting_is_named(monkeypatch, name, value):

@@ -15,7 +15,7 @@ from __future__ import annotations
 import heapq
 from itertools import islice
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from flows.delivery import ledger_dynamodb_tables as tables
 from flows.delivery.dynamodb import MOST_ACTIONS, Dynamo
@@ -31,22 +31,6 @@ if TYPE_CHECKING:
 _EVERYONE: Final = "subscribers"  # what shards are named after
 
 
-def definition(table_prefix: str) -> dict[str, Any]:
-    """Return the subscribers' table as the parameters of DynamoDB's CreateTable."""
-    return {
-        "TableName": _name(table_prefix),
-        "BillingMode": "PAY_PER_REQUEST",
-        "KeySchema": [
-            {"AttributeName": "shard", "KeyType": "HASH"},
-            {"AttributeName": "email", "KeyType": "RANGE"},
-        ],
-        "AttributeDefinitions": [
-            {"AttributeName": "shard", "AttributeType": "S"},
-            {"AttributeName": "email", "AttributeType": "S"},
-        ],
-    }
-
-
 def create_table(table_prefix: str) -> None:
     """Create the subscribers' table unless it is there, and wait until it can be used.
 
@@ -54,7 +38,7 @@ def create_table(table_prefix: str) -> None:
         SettingsError: no region is set.
         StorageError: DynamoDB can't be reached, or refuses.
     """
-    Dynamo().create_table(definition(table_prefix))
+    Dynamo().create_table(tables.subscribers_definition(table_prefix))
 
 
 class DynamoDirectory:
@@ -65,7 +49,7 @@ class DynamoDirectory:
     """
 
     def __init__(self, table_prefix: str) -> None:
-        self._table = _name(table_prefix)
+        self._table = tables.subscribers(table_prefix)
         self._suppressions = tables.suppressions(table_prefix)
         self._dynamo = Dynamo()
 
@@ -123,10 +107,6 @@ class DynamoDirectory:
             reasons = self.suppressions(item["email"] for item in batch)
             for item in batch:
                 yield _subscriber(item, reasons.get(item["email"]))
-
-
-def _name(table_prefix: str) -> str:
-    return f"{table_prefix}-subscribers"
 
 
 def _item(subscriber: Subscriber) -> Item:

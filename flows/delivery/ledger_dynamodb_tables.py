@@ -18,6 +18,9 @@
 `<prefix>-suppressions`, one item an address
     Key `email`. `reason` and `since`.
 
+`<prefix>-subscribers`, one item a subscriber
+    Key `shard`, `email`; see `directory_dynamodb`.
+
 All are billed on demand. A mail costs some 20 write units from enrolment to `accepted`: each of its
 four writes is transactional and moves an index row, and `begin` checks its address, too.
 """
@@ -47,8 +50,23 @@ def suppressions(table_prefix: str) -> str:
     return f"{table_prefix}-suppressions"
 
 
+def subscribers(table_prefix: str) -> str:
+    """Return the name of the table of those who read."""
+    return f"{table_prefix}-subscribers"
+
+
+def subscribers_definition(table_prefix: str) -> dict[str, Any]:
+    """Return the subscribers' table as the parameters of DynamoDB's CreateTable."""
+    return {
+        "TableName": subscribers(table_prefix),
+        "BillingMode": "PAY_PER_REQUEST",
+        "KeySchema": _keys("shard", "email"),
+        "AttributeDefinitions": _attributes(shard="S", email="S"),
+    }
+
+
 def definitions(table_prefix: str) -> tuple[dict[str, Any], ...]:
-    """Return the three tables as the parameters of DynamoDB's CreateTable."""
+    """Return the ledger's three tables as the parameters of DynamoDB's CreateTable."""
     return (
         {
             "TableName": issues(table_prefix),
