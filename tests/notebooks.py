@@ -26,11 +26,13 @@ def write(
     name: str = "example",
     header: str = HEADER,
     parameters: str = PARAMETERS,
+    kernel: str = "python3",
 ) -> Path:
     """Write a notebook with one code cell for each of `sources`, and its sample; return its path.
 
     The cells are: 0 the header (YAML without its fences), 1 the parameters, 2 … the sources; in
-    an executed notebook papermill's cell of injected values comes in between, as cell 2.
+    an executed notebook papermill's cell of injected values comes in between, as cell 2. `kernel`
+    is the kernelspec's name: any but the default has a kernel of its own, not a fork.
     """
     cells = [new_raw_cell(f"---\n{header}---"), new_code_cell(parameters)]
     cells[1].metadata.tags = ["parameters"]
@@ -38,6 +40,7 @@ def write(
     for index, cell in enumerate(cells):
         cell.id = f"cell-{index}"
     path = folder / f"{name}.ipynb"
-    nbformat.write(new_notebook(cells=cells), path)
+    kernelspec = {"name": kernel, "display_name": "Python", "language": "python"}
+    nbformat.write(new_notebook(cells=cells, metadata={"kernelspec": kernelspec}), path)
     (folder / "sample.xml").write_text("<Document/>")
     return path

@@ -17,7 +17,7 @@ import cells
 import documents
 from flows import desk
 from flows.errors import DocumentError, NewsletterError
-from flows.notebook import engine, kernel, parts
+from flows.notebook import engine, environment, parts
 
 THIN, MINUS = "\u202f", "\u2212"
 
@@ -377,7 +377,7 @@ def test_the_sample_is_the_one_that_the_header_names(monkeypatch):
         with monkeypatch.context() as patch:
             patch.setenv(variable, str(cells.NOTEBOOKS / "wind_solar.ipynb"))
             assert desk.sample() == expected
-    assert kernel.NOTEBOOK_FILE in desk.NOTEBOOK_FILE_VARIABLES
+    assert environment.NOTEBOOK_FILE in desk.NOTEBOOK_FILE_VARIABLES
 
 
 def test_without_a_notebook_there_is_no_sample(monkeypatch):

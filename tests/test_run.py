@@ -25,7 +25,8 @@ from hypothesis import strategies as st
 
 import notebooks
 from flows.errors import NotebookError
-from flows.notebook.kernel import NOTEBOOK_FILE
+from flows.notebook import zygote
+from flows.notebook.environment import NOTEBOOK_FILE
 from flows.notebook.newsletter import load
 from flows.notebook.parts import MIME
 from flows.notebook.run import Limits, run
@@ -38,12 +39,30 @@ ROOT = Path(__file__).parent.parent
 FIRST = 3
 
 
-def processes_of(path):
-    """Return the processes that were started for the notebooks in the folder `path`."""
+BOTH = pytest.mark.parametrize(
+    "kernel", [pytest.param("python3", id="fork"), pytest.param("own", id="kernel")]
+)
+
+
+@pytest.fixture
+def kernel():
+    """Name the notebook's kernelspec; tests that are for both engines name it themselves."""
+    return "python3"
+
+
+def processes_of(path, owner=None):
+    """Return the processes of runs: kernels of notebooks in `path`, and forks for the `owner`.
+
+    A fork has its zygote's command line, which names the owner, by default this process.
+    """
+    owner = os.getpid() if owner is None else owner
     found = []
     for process in psutil.process_iter():
         try:
-            if process.environ().get(NOTEBOOK_FILE, "").startswith(str(path)):
+            is_kernel = process.environ().get(NOTEBOOK_FILE, "").startswith(str(path))
+            command = process.cmdline()
+            is_fork = zygote.__name__ in command and str(owner) in command
+            if is_kernel or (is_fork and process.ppid() != os.getpid()):
                 found.append(process)
         except psutil.Error:
             continue
@@ -65,11 +84,12 @@ def nothing_left(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def execute(tmp_path):
+def execute(tmp_path, kernel):
     """Run a newsletter made of the given sources."""
 
     def execute(*sources, values=EVENT, limits=LIMITS, **written):
-        return run(load(notebooks.write(tmp_path, *sources, **written)), values, limits=limits)
+        path = notebooks.write(tmp_path, *sources, kernel=kernel, **written)
+        return run(load(path), values, limits=limits)
 
     return execute
 
@@ -99,6 +119,7 @@ def printed(executed, cell=FIRST):
     return "".join(output.text for output in outputs(executed, cell) if output.name == "stdout")
 
 
+@BOTH
 def test_values_reach_the_cells(execute):
     """Injected values replace the defaults, the header's own among them, and the rest stays."""
     executed = execute(
@@ -224,6 +245,7 @@ SKIP_NOTHING = "class SkipIssue(Exception): pass\nraise SkipIssue"
         pytest.param(SKIP_NOTHING, ["1"], "raised SkipIssue", "SkipIssue", id="no reason"),
     ],
 )
+@BOTH
 def test_cell_fails(failure, source, later, says, ename):
     """A cell that raises, exits or kills its kernel fails the run, amid the notebook or last."""
     error = failure("print('before')", source, *later)
@@ -254,6 +276,7 @@ HUGE = "print('x' * 50_000_000)\nimport time\ntime.sleep(1)"
         pytest.param(GROW_NUMPY, Limits(60, 800, 2), "ran out of memory (800 MB)", id="arrays"),
     ],
 )
+@BOTH
 def test_limits_end_a_run(failure, source, limits, says):
     """A cell that loops, prints or allocates without end is stopped, and the cause is named."""
     before = psutil.Process().memory_info().rss
@@ -263,12 +286,14 @@ def test_limits_end_a_run(failure, source, limits, says):
     assert psutil.Process().memory_info().rss - before < 100_000_000
 
 
+@BOTH
 def test_output_of_threads_counts(failure):
     """A thread that prints for ever is stopped, though the cell that started it has ended."""
     error = failure(THREAD, "import time; time.sleep(60)")
     assert error.what.endswith("printed more than 2 MB")
 
 
+@BOTH
 def test_start_within_the_limits(failure):
     """A kernel that can't start within its limits fails the run before any cell."""
     error = failure("1", limits=Limits(60, 60, 2))
@@ -296,10 +321,11 @@ print(pids)
 """
 
 
+@BOTH
 @pytest.mark.parametrize("ending", ["", "os.kill(os.getpid(), 9)"], ids=["ends", "dies"])
-def test_nothing_that_was_started_outlives_the_run(tmp_path, ending):
+def test_nothing_that_was_started_outlives_the_run(tmp_path, kernel, ending):
     """Children, other sessions and daemons without the run's environment end with the kernel."""
-    newsletter = load(notebooks.write(tmp_path, LEAVES, ending))
+    newsletter = load(notebooks.write(tmp_path, LEAVES, ending, kernel=kernel))
     try:
         executed = run(newsletter, EVENT, limits=LIMITS).notebook
     except NotebookError as error:
@@ -319,10 +345,11 @@ def wait_for(condition):
         time.sleep(0.05)
 
 
-def test_interrupt_ends_the_kernel(tmp_path):
+@BOTH
+def test_interrupt_ends_the_kernel(tmp_path, kernel):
     """Ctrl-C in the process that runs a notebook ends the kernel and comes through."""
     started = tmp_path / "started"
-    newsletter = load(notebooks.write(tmp_path, WAIT.format(str(started))))
+    newsletter = load(notebooks.write(tmp_path, WAIT.format(str(started)), kernel=kernel))
 
     def interrupt():
         wait_for(started.exists)
@@ -334,10 +361,11 @@ def test_interrupt_ends_the_kernel(tmp_path):
             run(newsletter, EVENT, limits=LIMITS)
 
 
-def test_killed_parent_leaves_no_kernel(tmp_path):
+@BOTH
+def test_killed_parent_leaves_no_kernel(tmp_path, kernel):
     """When the process that runs a notebook is killed, the kernel dies with it."""
     started = tmp_path / "started"
-    path = notebooks.write(tmp_path, WAIT.format(str(started)))
+    path = notebooks.write(tmp_path, WAIT.format(str(started)), kernel=kernel)
     code = (
         "import sys\nfrom pathlib import Path\n"
         "from flows.notebook.newsletter import load\nfrom flows.notebook.run import Limits, run\n"
@@ -351,11 +379,12 @@ def test_killed_parent_leaves_no_kernel(tmp_path):
     wait_for(started.exists)
     parent.kill()
     parent.wait()
-    wait_for(lambda: not processes_of(tmp_path))
+    wait_for(lambda: not processes_of(tmp_path, owner=parent.pid))
     for folder in Path(tempfile.gettempdir()).iterdir():  # nobody was left to remove it
         shutil.rmtree(folder)
 
 
+@BOTH
 def test_kernel_gets_no_secrets_and_a_folder_of_its_own(execute, tmp_path, monkeypatch):
     """A kernel has this Python and an empty folder, whatever kernels and secrets there are."""
     secrets = ("AWS_SECRET_ACCESS_KEY", "PREFECT_API_KEY", "GRIDLETTER_SMTP_URL", "X_TOKEN")
@@ -394,6 +423,7 @@ time.sleep(0.5)  # a thread of ipykernel reads what does not come through sys.st
 """
 
 
+@BOTH
 def test_binary_junk_is_kept_as_text(execute):
     """Bytes that are no text, on standard output, neither fail a run nor break the notebook."""
     executed = execute(JUNK)
@@ -402,6 +432,7 @@ def test_binary_junk_is_kept_as_text(execute):
     assert executed.notebook == nbformat.reads(nbformat.writes(executed.notebook), as_version=4)
 
 
+@BOTH
 def test_skip_is_no_failure(execute):
     """A notebook that skips its issue ends there, with its reason and without an error."""
     skip = (
@@ -415,9 +446,10 @@ def test_skip_is_no_failure(execute):
     assert outputs(executed, FIRST + 1) == []
 
 
-def test_allowed_errors_are_not_allowed(tmp_path):
+@BOTH
+def test_allowed_errors_are_not_allowed(tmp_path, kernel):
     """A cell tagged `raises-exception` fails the run as any other does."""
-    path = notebooks.write(tmp_path, "1 / 0", "1")
+    path = notebooks.write(tmp_path, "1 / 0", "1", kernel=kernel)
     content = json.loads(path.read_text())
     content["cells"][2]["metadata"]["tags"] = ["raises-exception"]
     path.write_text(json.dumps(content))
@@ -438,13 +470,14 @@ print("c")
 """
 
 
-def test_runs_at_once_give_what_they_give_alone(tmp_path):
+@BOTH
+def test_runs_at_once_give_what_they_give_alone(tmp_path, kernel):
     """Two runs at once, started from contexts that share an event loop, equal each other.
 
     With a chart, a warning, an address, a set and a temporary folder in it, the executed notebook
     has nothing that tells one run from another.
     """
-    newsletter = load(notebooks.write(tmp_path, TELLING, "1 / 0"))
+    newsletter = load(notebooks.write(tmp_path, TELLING, "1 / 0", kernel=kernel))
 
     def settled():
         with pytest.raises(NotebookError) as caught:
@@ -477,9 +510,10 @@ def test_settling_takes_no_time(hostile):
     assert time.monotonic() - started < 1
 
 
-def test_run_within_a_running_event_loop(tmp_path):
+@BOTH
+def test_run_within_a_running_event_loop(tmp_path, kernel):
     """A notebook can be run from code that an event loop runs, as in JupyterLab."""
-    newsletter = load(notebooks.write(tmp_path, "print(1)"))
+    newsletter = load(notebooks.write(tmp_path, "print(1)", kernel=kernel))
 
     async def main():
         return run(newsletter, EVENT, limits=LIMITS)

@@ -5,12 +5,18 @@ newsletter ─ a notebook's contract, checked without running anything
   parameters  its parameters cell: what a flow may set
 run        ─ one newsletter on one document, within limits; what came of it
   engine      the papermill engine behind it
-  kernel      how the kernel's process is started and ended
-  supervisor  the process that a kernel lives under, so that nothing is left behind
+  nursery     asks for forks of the zygote, which is started once for this process
+  zygote      the process that has imported what notebooks import, and forks for each run
+  shell       what a fork does: IPython's shell, without a kernel's sockets
+  forked      a fork as the engine has it in hand, with wire, the messages in between
+  kernel      a kernel instead of a fork, where there is none or a notebook asks for it
+  supervisor  the process that either lives under, so that nothing is left behind
+  environment what of this process's environment a notebook is given
   causes      why a run failed, in an operator's words
   settle      what is taken off an executed notebook so that archives can compare it
 parts      ─ what a notebook tells its readers, as its outputs carry it
 style …    ─ how charts and figures look
+plotted    ─ the numbers behind a chart, for a later run to be compared with
 
 `run` is imported from its module: papermill takes its time, and no kernel needs it.
 """

@@ -90,6 +90,7 @@ def time_axis(axes: Axes, values: pd.Series[Any] | pd.DataFrame) -> None:
         marks = marks if end - start <= _TWO_WEEKS else marks[marks.day_of_week == 0]
         roomy = len(marks) <= _ROOM_FOR_DATES
         labels = [f"{mark:%a} {mark.day}{mark: %b}" if roomy else str(mark.day) for mark in marks]
+    axes.xaxis_date()  # says that these numbers are times
     axes.set_xlim(*_numbers(bounds[[0, -1]]))
     axes.set_xticks(_numbers(marks), labels)
 

@@ -2,8 +2,13 @@
 
 papermill's default engine bounds a cell, not a run, keeps whatever a notebook prints, takes
 `sys.exit(0)` for success and leaves behind what a notebook started. This one runs the same client
-and ends the kernel with all that it started (see `supervisor`) when a cell fails, when the deadline
-of the whole run passes, when the outputs exceed their bound, and when this process is interrupted.
+and ends the notebook's process with all that it started (see `supervisor`) when a cell fails, when
+the deadline of the whole run passes, when the outputs exceed their bound, and when this process is
+interrupted.
+
+The process is a fork of one that has imported the notebooks' libraries (see `nursery`). It is a
+kernel of this Python (see `kernel`) where there is no fork to be had, and for a notebook whose
+kernelspec has a name of its own.
 
 The engine registers itself when this module is imported: an entry point would be loaded by every
 `import papermill` of the environment, and would break it wherever this package is half installed.
@@ -16,53 +21,41 @@ import json
 import math
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
-import zmq
-import zmq.asyncio
 from nbclient.exceptions import CellExecutionError
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import Engine, papermill_engines
 
 from flows.errors import NotebookError
-from flows.notebook import causes
-from flows.notebook.kernel import Kernel
+from flows.notebook import causes, nursery
+from flows.notebook.forked import Forked
+from flows.notebook.limits import MB
 from flows.notebook.parts import MIME
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from jupyter_client.client import KernelClient
     from nbformat import NotebookNode
     from papermill.engines import NotebookExecutionManager
 
     from flows.notebook.causes import Cause
+    from flows.notebook.kernel import Kernel
+    from flows.notebook.limits import Limits
 
 NAME: Final = "gridletter"
 SKIP: Final = "SkipIssue"
 """Class name of the exception by which `desk.skip` ends a notebook."""
 
-MB: Final = 1_000_000
 # Messages of a kernel that a notebook's code causes, in contrast to its state and its input.
 _OUTPUTS = frozenset(
     {"stream", "display_data", "update_display_data", "execute_result", "error", "comm_msg"}
 )
 # What a message weighs beside its content, on the wire as well as here.
 _ENVELOPE_BYTES = 1_000
-# A kernel that ends closes its sockets first; this is how long it may then take to be gone.
-_GRACE_SECONDS = 2.0
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What one run of a notebook may take; a megabyte (MB) is a million bytes.
-
-    `memory_mb` bounds the address space of each single process of the run, on Linux only.
-    `output_mb` bounds all that the cells print and show together, as JSON.
-    """
-
-    deadline_seconds: float
-    memory_mb: int
-    output_mb: int
+# What Jupyter names the kernel of the Python that it runs in.
+_ANY_PYTHON = "python3"
 
 
 @dataclass(frozen=True)
@@ -82,12 +75,13 @@ class _Client(PapermillNotebookClient):
 
     def __init__(self, nb_man: NotebookExecutionManager, run: Run) -> None:
         longest = max((len(cell.source) for cell in nb_man.nb.cells), default=0)
-        self._kernel = Kernel(
+        self._kernel = _kernel_of(nb_man.nb)(
             run.path,
             run.folder,
             memory_bytes=run.limits.memory_mb * MB,
             # A kernel also publishes each cell's source, as JSON in UTF-8.
             largest_message_bytes=run.limits.output_mb * MB + 4 * longest,
+            on_flood=self._stop_flood,
         )
         super().__init__(  # type: ignore[no-untyped-call]
             nb_man,
@@ -127,18 +121,15 @@ class _Client(PapermillNotebookClient):
         return self.nb
 
     async def _run_cells(self) -> None:
-        watch = None
         try:
-            self.kc = await self._kernel.start()
-            breaks = self.kc.iopub_channel.socket.get_monitor_socket(zmq.EVENT_DISCONNECTED)
-            watch = asyncio.create_task(self._watch(breaks))
+            self.kc = cast("KernelClient", await self._kernel.start())
             for index, cell in enumerate(self.nb.cells):
                 self._cell = index
                 self.nb_man.cell_start(cell, index)
                 await self.async_execute_cell(cell, index)
                 self.nb_man.cell_complete(cell, index)
-            if await breaks.poll(0):  # and the connection was made again, but a message is lost
-                self._stop(causes.printed_too_much(self._run.limits.output_mb))
+            if await self._kernel.is_flooded():  # a message is lost
+                self._stop_flood()
         except CellExecutionError as error:
             if error.ename == SKIP and self._drop_skip():
                 return
@@ -148,16 +139,7 @@ class _Client(PapermillNotebookClient):
         except Exception as error:
             raise self._failure(self._kernel_failure(error)) from error
         finally:
-            if watch is not None:
-                watch.cancel()
             await self._kernel.close()
-
-    async def _watch(self, breaks: zmq.asyncio.Socket) -> None:
-        """Stop the run when a message above the limit has broken the connection to the kernel."""
-        await breaks.poll()
-        await asyncio.sleep(_GRACE_SECONDS)
-        if self._kernel.exit_status is None:
-            self._stop(causes.printed_too_much(self._run.limits.output_mb))
 
     def process_message(
         self, msg: dict[str, Any], cell: NotebookNode, cell_index: int
@@ -167,12 +149,15 @@ class _Client(PapermillNotebookClient):
             content = json.dumps(msg["content"], ensure_ascii=False)
             self._output_bytes += _ENVELOPE_BYTES + len(content.encode(errors="surrogatepass"))
             if self._output_bytes > self._run.limits.output_mb * MB:
-                self._stop(causes.printed_too_much(self._run.limits.output_mb))
+                self._stop_flood()
                 return None
         output: NotebookNode | None = super().process_message(  # type: ignore[no-untyped-call]
             msg, cell, cell_index
         )
         return output
+
+    def _stop_flood(self) -> None:
+        self._stop(causes.printed_too_much(self._run.limits.output_mb))
 
     def _stop(self, cause: Cause) -> None:
         """End the kernel for `cause`; the cell that runs then fails by the kernel's death."""
@@ -186,11 +171,11 @@ class _Client(PapermillNotebookClient):
         return any(MIME in output.get("data", {}) for output in outputs)
 
     def _kernel_failure(self, error: Exception) -> Cause:
+        if self._cell is None and self._kernel.is_gone:
+            return causes.not_started(self._kernel.last_words)
         status = self._kernel.exit_status
         if status is None:
             return causes.lost(error)
-        if self._cell is None:
-            return causes.not_started(self._kernel.last_words)
         return causes.kernel_ended(status, self._run.limits.memory_mb)
 
     def _failure(self, cause: Cause) -> NotebookError:
@@ -217,8 +202,18 @@ def _refuse_exit(*, execute_reply: dict[str, Any], **_: object) -> None:
         raise CellExecutionError(traceback="", ename="SystemExit", evalue="")
 
 
+def _kernel_of(notebook: NotebookNode) -> type[Forked | Kernel]:
+    """Return what runs the cells of `notebook`."""
+    name = notebook.metadata.get("kernelspec", {}).get("name", _ANY_PYTHON)
+    if nursery.AVAILABLE and name == _ANY_PYTHON:
+        return Forked
+    from flows.notebook.kernel import Kernel  # noqa: PLC0415 - slow, and rarely needed
+
+    return Kernel
+
+
 class GridletterEngine(Engine):
-    """Runs a notebook's cells as `Run` says; there is one kernel, this Python's."""
+    """Runs a notebook's cells as `Run` says, always by this Python."""
 
     @classmethod
     def execute_managed_notebook(

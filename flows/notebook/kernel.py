@@ -7,12 +7,13 @@ which is by Unix sockets in that folder (TCP ports could be taken twice by two p
 
 from __future__ import annotations
 
+import asyncio
 import os
 import subprocess
 import sys
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import zmq
 import zmq.asyncio
@@ -20,47 +21,18 @@ from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 
+from flows.notebook import environment
+
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from jupyter_client.asynchronous.client import AsyncKernelClient
     from jupyter_client.connect import KernelConnectionInfo
 
-NOTEBOOK_FILE: Final = "GRIDLETTER_NOTEBOOK_FILE"
-"""Environment variable that tells `desk` where the notebook lies whose cells are running."""
-
 _TAIL_BYTES = 4_096
 _SUPERVISOR = Path(__file__).with_name("supervisor.py")
-
-# What a kernel is given of this process's environment. Nothing else is: settings and secrets of
-# Prefect, of the cloud and of Gridletter itself live there too.
-_PASSED = frozenset(
-    {
-        *("PATH", "LD_LIBRARY_PATH", "VIRTUAL_ENV", "CONDA_PREFIX"),
-        *("HOME", "USER", "LANG", "LANGUAGE", "TZ", "TZDIR"),
-        *("PYTHONPATH", "PYTHONHOME", "PYTHONUTF8", "PYTHONNOUSERSITE", "PYTHONDONTWRITEBYTECODE"),
-        *("MPLCONFIGDIR", "XDG_CACHE_HOME", "FONTCONFIG_FILE", "FONTCONFIG_PATH"),
-    }
-)
-_SET = {
-    "PYTHONHASHSEED": "0",  # sets are shown in the same order in each run
-    "MPLBACKEND": "module://matplotlib_inline.backend_inline",
-    # One thread each: the sums of a run do not depend on the machine's number of cores.
-    "OPENBLAS_NUM_THREADS": "1",
-    "OMP_NUM_THREADS": "1",
-    "MKL_NUM_THREADS": "1",
-    # glibc reserves 64 MB for each thread otherwise, and address space is what is bounded.
-    "MALLOC_ARENA_MAX": "2",
-}
-
-
-def environment(notebook: Path, folder: Path) -> dict[str, str]:
-    """Return the whole environment of a kernel that runs `notebook` in `folder`."""
-    passed = {
-        name: value
-        for name, value in os.environ.items()
-        if name in _PASSED or name.startswith("LC_")
-    }
-    own = {"TMPDIR": str(folder), "IPYTHONDIR": str(folder / "ipython")}
-    return passed | _SET | own | {NOTEBOOK_FILE: str(notebook)}
+# A kernel that ends closes its sockets first; this is how long it may then take to be gone.
+_GRACE_SECONDS = 2.0
 
 
 class _ThisPython(KernelSpecManager):
@@ -128,14 +100,23 @@ class Kernel:
     """One kernel for one notebook, connected by Unix sockets in `folder`.
 
     `memory_bytes` bounds its address space (Linux). A message from it that is larger than
-    `largest_message_bytes` is not taken: the connection breaks instead.
+    `largest_message_bytes` is not taken: the connection breaks instead, and `on_flood` is called.
     """
 
     def __init__(
-        self, notebook: Path, folder: Path, *, memory_bytes: int, largest_message_bytes: int
+        self,
+        notebook: Path,
+        folder: Path,
+        *,
+        memory_bytes: int,
+        largest_message_bytes: int,
+        on_flood: Callable[[], None],
     ) -> None:
         """Prepare the kernel; nothing is started yet."""
-        self._environment = environment(notebook, folder)
+        self._environment = environment.shared() | environment.own(notebook, folder)
+        self._on_flood = on_flood
+        self._breaks: zmq.asyncio.Socket | None = None
+        self._watch: asyncio.Task[None] | None = None
         self._folder = folder
         self._manager = AsyncKernelManager(
             kernel_spec_manager=_ThisPython(),
@@ -163,7 +144,20 @@ class Kernel:
         client.start_channels(stdin=False, hb=False, control=False)
         client.allow_stdin = False
         await client.wait_for_ready()
+        self._breaks = client.iopub_channel.socket.get_monitor_socket(zmq.EVENT_DISCONNECTED)
+        self._watch = asyncio.create_task(self._watch_for_flood(self._breaks))
         return client
+
+    async def _watch_for_flood(self, breaks: zmq.asyncio.Socket) -> None:
+        """Tell when a message above the limit has broken the connection to the kernel."""
+        await breaks.poll()
+        await asyncio.sleep(_GRACE_SECONDS)
+        if self.exit_status is None:
+            self._on_flood()
+
+    async def is_flooded(self) -> bool:
+        """Whether a message was too large, also if the connection was made again since."""
+        return self._breaks is not None and bool(await self._breaks.poll(0))
 
     def end(self) -> None:
         """Kill the kernel and all that it started; from any thread, at any time, also twice.
@@ -174,6 +168,8 @@ class Kernel:
 
     async def close(self) -> None:
         """End the kernel and close every connection to it."""
+        if self._watch is not None:
+            self._watch.cancel()
         self.end()
         await self._manager.cleanup_resources()
         self._context.destroy(linger=0)
@@ -182,6 +178,11 @@ class Kernel:
     def exit_status(self) -> int | None:
         """How the kernel ended; 128 and the number of the signal if one killed it."""
         return self._supervised.exit_status
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether it has ended."""
+        return self.exit_status is not None
 
     @property
     def last_words(self) -> str:

@@ -9,7 +9,16 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Base64Bytes, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import (
+    Base64Bytes,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    TypeAdapter,
+    ValidationError,
+)
 
 from flows.errors import RenderError, one_line
 
@@ -49,8 +58,50 @@ class Kpis(_Part):
     items: Annotated[tuple[Kpi, ...], Field(min_length=1, max_length=6)]
 
 
+def _split(values: object) -> object:
+    return values.split() if isinstance(values, str) else values
+
+
+def _join(values: tuple[str | float | None, ...]) -> str:
+    return " ".join(v if isinstance(v, str) else _GAP if v is None else f"{v:.9g}" for v in values)
+
+
+def _as_number(value: object) -> object:
+    return None if value == _GAP else value
+
+
+_GAP = "-"
+# As JSON one text: Jupyter writes a list with one indented line for each of its members.
+_OneText = BeforeValidator(_split), PlainSerializer(_join, when_used="json")
+_Number = Annotated[float | None, BeforeValidator(_as_number)]
+_Place = Annotated[float | str, Field(union_mode="left_to_right")]
+
+
+class Series(_Part):
+    """One line, set of bars or edge of an area of a chart, in the unit of its y axis.
+
+    `y` has six significant digits, None where a value is missing; as JSON it is one text with
+    spaces in between and `-` for a missing value. Where a long series is thinned, `whole` is a hash
+    of all its values.
+    """
+
+    label: Annotated[str, Field(max_length=200)] = ""
+    y: Annotated[tuple[_Number, ...], *_OneText]
+    whole: Annotated[str, Field(max_length=64)] = ""
+
+
+class Plotted(_Part):
+    """Series over the same `x`: times in UTC (ISO 8601), or numbers; as JSON one text."""
+
+    x: Annotated[tuple[_Place, ...], *_OneText]
+    series: Annotated[tuple[Series, ...], Field(min_length=1)]
+
+
 class Figure(_Part):
-    """A chart as PNG, drawn once for a light and once for a dark ground, at twice its CSS size."""
+    """A chart as PNG, drawn once for a light and once for a dark ground, at twice its CSS size.
+
+    `data` is what is drawn, so that a later run can be compared by numbers and not by pixels.
+    """
 
     part: Literal["figure"] = "figure"
     alt: Annotated[str, Field(min_length=1, max_length=1_000)]
@@ -59,6 +110,7 @@ class Figure(_Part):
     height_px: Annotated[int, Field(gt=0, le=4_000)]
     light_png: Base64Bytes
     dark_png: Base64Bytes
+    data: tuple[Plotted, ...] = ()
 
 
 class Column(_Part):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import json
 import logging
 import tempfile
@@ -12,11 +11,10 @@ from typing import TYPE_CHECKING
 
 import nbformat
 from nbformat import NotebookNode
-from papermill.execute import execute_notebook
 
 from flows.errors import NotebookError, one_line
-from flows.notebook import engine, parts
-from flows.notebook.engine import Limits
+from flows.notebook import nursery, parts
+from flows.notebook.limits import Limits
 from flows.notebook.settle import settle
 
 if TYPE_CHECKING:
@@ -32,7 +30,14 @@ __all__ = ["Executed", "Limits", "run"]
 # matters of them comes back as an error here.
 logging.getLogger("papermill").addHandler(logging.NullHandler())
 
-_PAPERMILL = functools.partial(execute_notebook, output_path=None)
+
+def _papermill(notebook: NotebookNode, **options: object) -> NotebookNode:
+    from papermill.execute import execute_notebook  # noqa: PLC0415 - see `run`
+
+    executed: NotebookNode = execute_notebook(  # type: ignore[no-untyped-call]
+        notebook, output_path=None, **options
+    )
+    return executed
 
 
 @dataclass(frozen=True)
@@ -48,7 +53,7 @@ def run(
     parameters: Mapping[str, JsonValue],
     *,
     limits: Limits,
-    execute: Callable[..., NotebookNode] = _PAPERMILL,
+    execute: Callable[..., NotebookNode] = _papermill,
 ) -> Executed:
     """Run `newsletter` with `parameters` beside those of its header, and return what came of it.
 
@@ -68,6 +73,11 @@ def run(
             `data` is as its class says, `cell` counting papermill's injected cell too.
     """
     values = _checked(newsletter, {**newsletter.parameters, **parameters})
+    nursery.warm()
+    # papermill brings clients of every cloud: whoever runs nothing does not wait for it, and the
+    # first run does while the zygote imports what the notebook needs.
+    from flows.notebook import engine  # noqa: PLC0415
+
     with tempfile.TemporaryDirectory(prefix="gridletter-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         try:

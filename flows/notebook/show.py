@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn, cast
 
 import pandas as pd
 
-from flows.notebook import parts, style
+from flows.notebook import parts, plotted, style
 from flows.notebook.reading import missing_hours, step_hours
 from flows.notebook.words import MISSING, compact, hours, number
 
@@ -73,6 +73,7 @@ def figure(drawn: Figure, alt: str, caption: str = "") -> None:
         height_px=images.height_px,
         light_png=images.light_png_base64,
         dark_png=images.dark_png_base64,
+        data=plotted.read(drawn),
     )
     _show(part, {"image/png": images.light_png_base64.decode()}, width_px=images.width_px)
 

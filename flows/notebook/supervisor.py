@@ -28,22 +28,30 @@ _SET_CHILD_SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER of linux/prctl.h
 _LINUX = sys.platform == "linux"
 
 
-def _adopt_orphans() -> None:
-    """Become the parent of every descendant whose own parent dies."""
+def control_process(option: int, value: int) -> None:
+    """Call prctl(2): change how Linux treats this process."""
     libc = ctypes.CDLL(None, use_errno=True)
-    if libc.prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
-        raise OSError(ctypes.get_errno(), "prctl(PR_SET_CHILD_SUBREAPER)")
+    if libc.prctl(option, value, 0, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), f"prctl({option})")
 
 
-def _bound_memory(most_bytes: int) -> None:
-    """Bound the address space of this process and of each that it starts."""
+def adopt_orphans() -> None:
+    """Become the parent of every descendant whose own parent dies."""
+    control_process(_SET_CHILD_SUBREAPER, 1)
+
+
+def bound_memory(most_bytes: int, reserve_bytes: int = 0) -> None:
+    """Bound the address space of this process and of each that it starts.
+
+    The process itself may raise the bound by `reserve_bytes` later on.
+    """
     _, hard = resource.getrlimit(resource.RLIMIT_AS)
-    if hard != resource.RLIM_INFINITY:
-        most_bytes = min(most_bytes, hard)
-    resource.setrlimit(resource.RLIMIT_AS, (most_bytes, most_bytes))
+    if hard == resource.RLIM_INFINITY or hard > most_bytes + reserve_bytes:
+        hard = most_bytes + reserve_bytes
+    resource.setrlimit(resource.RLIMIT_AS, (min(most_bytes, hard), hard))
 
 
-def _children() -> list[int]:
+def children() -> list[int]:
     """Return the process ids whose parent this process is, zombies among them."""
     own, found = os.getpid(), []
     for entry in Path("/proc").iterdir():
@@ -59,21 +67,23 @@ def _children() -> list[int]:
     return found
 
 
-def _kill(pid: int) -> None:
+def kill(pid: int) -> None:
+    """Kill the process `pid`, if it is still there."""
     try:
         os.kill(pid, signal.SIGKILL)
     except ProcessLookupError:
         return
 
 
-def _kill_group(pid: int) -> None:
+def kill_group(pid: int) -> None:
+    """Kill the process group `pid`, if it is still there."""
     try:
         os.killpg(pid, signal.SIGKILL)
     except (ProcessLookupError, PermissionError):  # macOS: EPERM if only zombies are left
         return
 
 
-def _end_descendants() -> None:
+def end_descendants() -> None:
     """Kill and reap until no child is left; each death may hand over further orphans."""
     while True:
         try:
@@ -81,21 +91,21 @@ def _end_descendants() -> None:
         except ChildProcessError:
             return
         if pid == 0:
-            for child in _children():
-                _kill(child)
+            for child in children():
+                kill(child)
             time.sleep(0.002)
 
 
 def _kill_on_input(pid: int) -> None:
     os.read(0, 1)
-    _kill_group(pid)
+    kill_group(pid)
 
 
 def main(memory_bytes: int, command: list[str]) -> int:
     """Run `command` to its end, or until input comes; return its exit status."""
     if _LINUX:
-        _adopt_orphans()
-        _bound_memory(memory_bytes)
+        adopt_orphans()
+        bound_memory(memory_bytes)
     # ipykernel ends by itself within a second when its parent is not this process any more.
     environment = os.environ | {"JPY_PARENT_PID": str(os.getpid())}
     pid = os.posix_spawn(
@@ -109,9 +119,9 @@ def main(memory_bytes: int, command: list[str]) -> int:
     threading.Thread(target=_kill_on_input, args=(pid,), daemon=True).start()
     _, status = os.waitpid(pid, 0)
     if _LINUX:
-        _end_descendants()
+        end_descendants()
     else:
-        _kill_group(pid)
+        kill_group(pid)
     code = os.waitstatus_to_exitcode(status)
     return code if code >= 0 else 128 - code
 
