@@ -190,6 +190,7 @@ def _prepared() -> Prepared:
         ),
         counter_zone=None,
         supersedes=None,
+        corrects=None,
         published=datetime.now(UTC),
         figures=(figure,),
     )

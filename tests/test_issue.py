@@ -166,7 +166,7 @@ def test_intermediate_figures_are_provisional(status, provisional):
     """A docStatus of intermediate makes an issue provisional, on the page and in the mail too."""
     made, rendering = examples.render(doc=examples.document(status=status))
     assert made.provisional is provisional
-    for shown in (rendering.page_html, rendering.mail_html, rendering.mail_text):
+    for shown in (rendering.article_html, rendering.mail_html, rendering.mail_text):
         assert ("provisional" in shown.lower()) is provisional
 
 

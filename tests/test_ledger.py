@@ -51,6 +51,20 @@ def test_enrolls_once(ledger):
     assert ledger.counts(ISSUE) == {State.PENDING: 3}
 
 
+def test_who_got_an_issue_is_known_by_name(ledger):
+    """Only recipients whose mail was accepted got it: not the refused, the deferred or the open."""
+    ledger.enroll(an_entry(), people(5))
+    ledger.enroll(an_entry("issue-2"), people(2))
+    claims = ledger.begin(_claim(ledger, limit=4))
+    states = [State.ACCEPTED, State.REJECTED, State.DEFERRED, State.ACCEPTED]
+    by_email = sorted(claims, key=lambda claim: claim.recipient.email)
+    ledger.settle([Result(claim, state, "") for claim, state in zip(by_email, states, strict=True)])
+    got_it = sorted(ledger.accepted(ISSUE), key=lambda who: who.email)
+    assert got_it == [by_email[0].recipient, by_email[3].recipient]
+    assert all(who.name.startswith("Ada") for who in got_it)
+    assert list(ledger.accepted("issue-2")) == list(ledger.accepted("unknown")) == []
+
+
 def test_an_issue_without_recipients_is_finished(ledger):
     """An issue that nobody gets is entered and has nothing to send."""
     assert ledger.enroll(an_entry(), [])

@@ -58,7 +58,7 @@ def harmless(page):
 def test_every_alternative_says_the_same(full):
     """Headline, lede, figures, note, chart's words, prose and table are on page, mail and text."""
     issue, rendering = full
-    page = lxml_html.document_fromstring(rendering.page_html)
+    page = lxml_html.document_fromstring(rendering.article_html)
     html_mail = lxml_html.document_fromstring(rendering.mail_html)
     alts = [image.get("alt") for root in (page, html_mail) for image in root.iter("img")]
     assert alts == ["Solar rises to 41 GW at 13:15."] * 2
@@ -72,7 +72,7 @@ def test_every_alternative_says_the_same(full):
 def test_provenance_is_everywhere(full):
     """Type, process, area, local period with both offsets, revision, creation and mRID are told."""
     _, rendering = full
-    for document in (rendering.page_html, rendering.mail_html):
+    for document in (rendering.article_html, rendering.mail_html):
         text = " ".join(lxml_html.document_fromstring(document).text_content().split())
         for fact in (
             "Wind and solar forecast (A69)",
@@ -92,7 +92,7 @@ def test_inputs_streams_and_errors_are_hidden():
         examples.new_output("error", ename="ValueError", evalue="broken", traceback=["broken"]),
     )
     _, rendering = examples.render(cell)
-    for file in (rendering.page_html, rendering.mail_html, rendering.mail_text):
+    for file in (rendering.article_html, rendering.mail_html, rendering.mail_text):
         assert not re.search("secret_input|printed|broken|ValueError", file)
 
 
@@ -102,7 +102,7 @@ def test_cells_tagged_as_hidden_are_left_out(tag):
     cell = examples.shown(parts.Note(text="for my own eyes"))
     cell.metadata.tags = [tag]
     _, rendering = examples.render(cell)
-    assert "for my own eyes" not in rendering.page_html
+    assert "for my own eyes" not in rendering.article_html
 
 
 def test_an_issue_needs_a_headline():
@@ -129,14 +129,14 @@ def test_our_part_wins_over_what_jupyterlab_shows():
         parts.Note(text="typed"), **{"text/html": "<p>for JupyterLab</p>", "text/plain": "plain"}
     )
     _, rendering = examples.render(cell)
-    assert "typed" in rendering.page_html
-    assert "for JupyterLab" not in rendering.page_html
+    assert "typed" in rendering.article_html
+    assert "for JupyterLab" not in rendering.article_html
 
 
 def test_a_missing_figure_has_no_unit(full):
     """A value that is not known is `n/a`, not `n/a GW`, in each alternative."""
     _, rendering = full
-    for file in (rendering.page_html, rendering.mail_html, rendering.mail_text):
+    for file in (rendering.article_html, rendering.mail_html, rendering.mail_text):
         text = " ".join(lxml_html.document_fromstring(file).text_content().split())
         assert "n/a" in text
         assert "n/a GW" not in text
@@ -145,7 +145,7 @@ def test_a_missing_figure_has_no_unit(full):
 def test_markdown_headings_stand_under_the_headline():
     """A page has one h1, whatever headings the notebook's author wrote."""
     _, rendering = examples.render("# First\n\n### Third\n\ntext")
-    root = lxml_html.document_fromstring(rendering.page_html)
+    root = lxml_html.document_fromstring(rendering.article_html)
     assert [h.text_content() for h in root.iter("h1")] == [examples.HEADLINE]
     assert "First" in [h.text_content() for h in root.iter("h2")]
 
@@ -156,7 +156,7 @@ def test_markdown_headings_stand_under_the_headline():
 def test_charts_follow_the_ground(full):
     """The page has a drawing for each ground; the mail carries the light one by its cid."""
     issue, rendering = full
-    page = lxml_html.document_fromstring(rendering.page_html)
+    page = lxml_html.document_fromstring(rendering.article_html)
     (source,) = page.iter("source")
     assert source.get("srcset") == "chart-1-dark.png"
     assert "dark" in source.get("media")
@@ -206,15 +206,15 @@ def test_svg_is_not_shown():
     """SVG can run scripts and mail clients don't show it: the text beside it is taken."""
     data = {"image/svg+xml": "<svg onload=alert(1)>", "text/plain": "a drawing"}
     _, rendering = examples.render(examples.cell(examples.display(data)))
-    assert "svg" not in rendering.page_html
-    assert "a drawing" in rendering.page_html
+    assert "svg" not in rendering.article_html
+    assert "a drawing" in rendering.article_html
 
 
 def test_a_returned_object_is_not_shown():
     """The repr that a cell's last line leaves, with its address in memory, is no output."""
     data = {"text/plain": "[<matplotlib.lines.Line2D at 0x7f10a2b3c4d0>]"}
     _, rendering = examples.render(examples.cell(examples.display(data)))
-    assert "Line2D" not in rendering.page_html + rendering.mail_text
+    assert "Line2D" not in rendering.article_html + rendering.mail_text
 
 
 # ── HTML of others ─────────────────────────────────────────────────────────────────────────────
@@ -225,7 +225,7 @@ def test_a_styler_keeps_its_colours_and_loses_its_markup():
     frame = pd.DataFrame({"name": list(HOSTILE[:4]), "mw": [1.0, 2.0, 3.0, 4.0]})
     styled = frame.style.map(lambda _: "background-color: #ffee00", subset=["mw"]).to_html()
     _, rendering = examples.render(examples.cell(examples.display({"text/html": styled})))
-    for document in (rendering.page_html, rendering.mail_html):
+    for document in (rendering.article_html, rendering.mail_html):
         root = harmless(document)
         assert "#ffee00" in document or "rgb(255, 238, 0)" in document
         assert "{{7*7}}" in root.text_content()
@@ -311,7 +311,7 @@ def test_a_frame_reads_well_as_text():
 def test_raw_html_in_markdown_is_text(source, shown):
     """Markdown has no way to HTML, to pictures from elsewhere, or to a script address."""
     _, rendering = examples.render(source)
-    root = harmless(rendering.page_html)
+    root = harmless(rendering.article_html)
     harmless(rendering.mail_html)
     assert not list(root.iter("img"))
     assert shown in root.text_content()
@@ -337,9 +337,9 @@ def test_text_is_inert_wherever_it_stands(hostile):
         doc=examples.document(mrid=hostile),
         letter=examples.newsletter(title=hostile, name=hostile),
     )
-    for document in (rendering.page_html, rendering.mail_html):
+    for document in (rendering.article_html, rendering.mail_html):
         harmless(document)
-    for file in (rendering.page_html, rendering.mail_html, rendering.mail_text):
+    for file in (rendering.article_html, rendering.mail_html, rendering.mail_text):
         assert not re.search(r"[\x00-\x08\x0b-\x1f\u202a-\u202e\u2066-\u2069\ud800-\udfff]", file)
     assert "\n" not in issue.subject
     assert all(re.fullmatch(r"[\w-]+\.(html|txt|ipynb|xml|png)", name) for name in rendering.files)
@@ -349,7 +349,7 @@ def test_what_utf_8_can_not_hold_is_left_out():
     """A lone surrogate, which a notebook's JSON can hold, keeps no issue from being written."""
     cell = examples.cell(examples.display({"text/plain": "plain \ud800"}))
     _, rendering = examples.render(cell, "prose \udfff")
-    assert "plain" in rendering.files["index.html"].decode()
+    assert "plain" in rendering.files["article.html"].decode()
     assert "prose" in rendering.files["email.txt"].decode()
     assert json.loads(rendering.files["notebook.ipynb"])
 
@@ -357,7 +357,7 @@ def test_what_utf_8_can_not_hold_is_left_out():
 def test_templates_are_not_evaluated_twice():
     """Template syntax in a headline is shown as it stands."""
     _, rendering = examples.render(examples.headline("{{7*7}} GW"))
-    assert "{{7*7}} GW" in rendering.page_html
+    assert "{{7*7}} GW" in rendering.article_html
     assert "{{7*7}} GW" in rendering.mail_html
     assert "{{7*7}} GW" in rendering.mail_text
 
@@ -369,67 +369,52 @@ def test_a_part_made_by_hand_is_refused():
         examples.render(cell)
 
 
-# ── the page ───────────────────────────────────────────────────────────────────────────────────
+# ── the article ────────────────────────────────────────────────────────────────────────────────
 
 
-def test_the_page_needs_nothing_from_elsewhere(full):
-    """Its links and images are relative, and it has no script and no stylesheet to load."""
-    root = harmless(full[1].page_html)
-    addresses = [address for _, name, address, _ in root.iterlinks() if name != "content"]
-    assert addresses
-    assert not [a for a in addresses if re.match(r"[a-z]+:|/", a)]
-    assert {"document.xml", "notebook.ipynb", "email.html"} <= set(addresses)
-    assert "../../../../../../index.html" in addresses
+def test_the_article_needs_nothing_from_elsewhere(full):
+    """Its images are files beside it; it has no script, style element or link to elsewhere."""
+    article = full[1].article_html
+    root = harmless(article)
+    assert not list(root.iter("style", "link", "meta"))
+    assert "<html" not in article
+    addresses = [address for _, name, address, _ in root.iterlinks() if name != "srcset"]
+    assert addresses == ["chart-1.png"]
 
 
-def test_the_policy_allows_the_page_s_own_style_only(full):
-    """The Content Security Policy names the hash of the one style element, and no script."""
-    root = lxml_html.document_fromstring(full[1].page_html)
-    (style,) = root.iter("style")
-    digest = base64.b64encode(hashlib.sha256(style.text.encode()).digest()).decode()
-    (policy,) = (m.get("content") for m in root.iter("meta") if m.get("http-equiv"))
-    assert f"style-src-elem 'sha256-{digest}'" in policy
-    assert "default-src 'none'" in policy
-    assert "unsafe" not in policy
+@pytest.mark.parametrize(
+    ("cell", "styled"),
+    [
+        (examples.shown(examples.table()), False),
+        (examples.cell(examples.display({"text/html": '<p style="color: red">x</p>'})), True),
+        (examples.cell(examples.display({"text/html": "<p>x</p>"})), False),
+        ("| MW |\n|---:|\n| 5 |", True),
+        ("| MW |\n|----|\n| 5 |", False),
+    ],
+)
+def test_the_record_says_whether_a_policy_must_let_styles_in(cell, styled):
+    """Style attributes come with a library's HTML and aligned Markdown columns: it is recorded."""
+    issue, rendering = examples.render(cell)
+    assert issue.styled is styled
+    assert (" style=" in rendering.article_html) is styled
 
 
-def test_the_page_can_be_walked_through(full):
-    """It has a language, a skip link to its main part, one h1 and headed table columns."""
-    root = lxml_html.document_fromstring(full[1].page_html)
-    assert root.get("lang") == "en"
-    (main,) = root.iter("main")
-    (skip,) = root.find_class("skip")
-    assert skip.get("href") == f"#{main.get('id')}"
+def test_the_article_can_be_walked_through(full):
+    """It is one article with one h1 and headed columns; the section after it has a name."""
+    root = lxml_html.fragment_fromstring(full[1].article_html, create_parent="main")
+    assert [child.tag for child in root] == ["article", "section"]
+    assert len(list(root.iter("h1"))) == 1
     assert [cell.get("scope") for cell in root.iter("th")] == ["col"] * 3
+    (section,) = root.iter("section")
+    assert root.get_element_by_id(section.get("aria-labelledby")).text_content()
 
 
-def test_the_page_has_whole_tables():
-    """What the mail cuts is on the page: every row and column."""
+def test_the_article_has_whole_tables():
+    """What the mail cuts is in the article: every row and column."""
     _, rendering = examples.render(examples.shown(examples.table(rows=300, columns=9)))
-    root = lxml_html.document_fromstring(rendering.page_html)
+    root = lxml_html.document_fromstring(rendering.article_html)
     (table,) = root.iter("table")
     assert [len(row) for row in table.iter("tr")] == [9] * 301
-
-
-def test_an_update_says_what_changed(full):
-    """A higher revision links to the page it replaces and tells old and new figures."""
-    issue, _ = full
-    cell = examples.shown(examples.kpis("39.9", "612.4", "n/a", "−5.2"))
-    doc = examples.document(revision=2)
-    second, rendering = examples.render(cell, doc=doc, superseded=issue)
-    root = lxml_html.document_fromstring(rendering.page_html)
-    links = {" ".join(a.text_content().split()): a.get("href") for a in root.iter("a")}
-    assert links["revision 1"] == f"../{issue.issue_id}/index.html"
-    for text in (
-        root.text_content(),
-        lxml_html.document_fromstring(rendering.mail_html).text_content(),
-        rendering.mail_text,
-    ):
-        said = " ".join(text.split())
-        assert "Update: revision 2 replaces revision 1." in said
-        assert "Figure 0 41.2 GW → 39.9 GW." in said
-    assert examples.page_url(issue.path) in rendering.mail_text
-    assert second.path != issue.path
 
 
 @pytest.mark.parametrize(
@@ -517,7 +502,7 @@ def test_the_mail_cuts_long_cells():
     assert {cell.text_content() for cell in table.iter("td") if cell.get("align")} == {
         "x" * 199 + "…"
     }
-    assert "x" * 9_000 in rendering.page_html
+    assert "x" * 9_000 in rendering.article_html
 
 
 @pytest.mark.parametrize(
@@ -541,7 +526,7 @@ def test_long_prose_gives_way_before_the_mail_fails():
     """Prose over the budget is replaced by a link; the page has it."""
     _, rendering = examples.render("word " * 40_000)
     assert "More text is on the page" in rendering.mail_html
-    assert rendering.page_html.count("word") >= 40_000
+    assert rendering.article_html.count("word") >= 40_000
 
 
 def test_a_mail_that_can_not_be_cut_is_an_error():
@@ -571,7 +556,7 @@ def test_the_record_lists_every_file_with_its_sum(full):
         name: hashlib.sha256(data).hexdigest() for name, data in rendering.files.items()
     }
     assert set(issue.files) == {
-        *("index.html", "email.html", "email.txt", "notebook.ipynb", "document.xml"),
+        *("article.html", "email.html", "email.txt", "notebook.ipynb", "document.xml"),
         *("chart-1.png", "chart-1-dark.png"),
     }
     assert json.loads(rendering.files["notebook.ipynb"])["cells"]

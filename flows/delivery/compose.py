@@ -54,7 +54,8 @@ class Pieces:
 class Prepared:
     """An issue's mail as far as its readers share it; `mail_to` adds what is theirs.
 
-    `sender` is the bare address, for the envelope; its domain is part of each Message-ID.
+    `sender` is the bare address, for the envelope; its domain is part of each Message-ID. `answers`
+    is the issue that a correction is about: a reader's client shows both together.
     """
 
     issue_id: str
@@ -62,11 +63,15 @@ class Prepared:
     headers: bytes
     pieces: Pieces
     unsubscribe_url: Callable[[str], str] | None
+    answers: str | None = None
 
     def message_id(self, recipient: Recipient) -> str:
         """Return the Message-ID without its angle brackets: the same at each attempt."""
+        return self._message_id(self.issue_id, recipient)
+
+    def _message_id(self, issue_id: str, recipient: Recipient) -> str:
         digest = hashlib.blake2b(recipient.email.lower().encode(), digest_size=8).hexdigest()
-        return f"{self.issue_id}.{digest}@{_domain(self.sender)}"
+        return f"{issue_id}.{digest}@{_domain(self.sender)}"
 
     def mail_to(self, recipient: Recipient) -> bytes:
         """Return the mail to `recipient`: CRLF lines, none of which begins with a dot.
@@ -85,6 +90,9 @@ class Prepared:
         url = self.unsubscribe_url(recipient.email) if self.unsubscribe_url else None
         own = f"To: {encode.mailbox('To', name, recipient.email)}\r\n"
         own += f"Message-ID: <{self.message_id(recipient)}>\r\n"
+        if self.answers is not None:
+            first = self._message_id(self.answers, recipient)
+            own += f"In-Reply-To: <{first}>\r\nReferences: <{first}>\r\n"
         text_link = html_link = ""
         if url is not None:
             # Receivers take this header byte by byte, and folding could break the address.
@@ -155,17 +163,18 @@ def prepare(
     }
     headers = "".join(f"{name}: {value}\r\n" for name, value in shared.items())
     return Prepared(
-        issue_id=issue.issue_id,
+        issue_id=issue.delivery_id,
         sender=address,
         headers=headers.encode("ascii"),
         pieces=_pieces(issue, html, text, charts),
         unsubscribe_url=unsubscribe_url,
+        answers=issue.issue_id if issue.corrects else None,
     )
 
 
 def _pieces(issue: Issue, html: str, text: str, charts: Mapping[str, bytes]) -> Pieces:
     # "=_" stands in no quoted-printable and no base64 text: no part can hold a boundary.
-    outer, inner = f"=_{issue.issue_id}", f"=_{issue.issue_id}_related"
+    outer, inner = f"=_{issue.delivery_id}", f"=_{issue.delivery_id}_related"
     before, between, after = _around_slots(html)
     opening = (
         f'Content-Type: multipart/alternative; boundary="{outer}"\r\n\r\n'

@@ -161,6 +161,9 @@ class Ledger(Protocol):
         not once a second.
         """
 
+    def accepted(self, issue_id: str) -> Iterator[Recipient]:
+        """Yield who got the issue, in no order: whose mail a server, or the outbox, accepted."""
+
     def next_due(self, issue_id: str) -> float | None:
         """Return when a claim will next find something, in seconds since the epoch.
 

@@ -153,17 +153,13 @@ class DynamoLedger:
 
     def counts(self, issue_id: str) -> Counter[State]:
         """Return the number of rows by state; reads every row of the issue."""
-        return Counter(
-            State(row["state"])
-            for shard in shards(issue_id)
-            for row in self._dynamo.query(
-                self._deliveries,
-                "#shard = :shard",
-                {"shard": shard},
-                attributes="#state",
-                ConsistentRead=True,
-            )
-        )
+        return Counter(State(row["state"]) for row in self._every_row(issue_id, "#state"))
+
+    def accepted(self, issue_id: str) -> Iterator[Recipient]:
+        """Yield who got the issue; reads every row of it."""
+        for row in self._every_row(issue_id, "#state, #email, #name"):
+            if row["state"] == State.ACCEPTED:
+                yield Recipient(row["email"], row["name"])
 
     def next_due(self, issue_id: str) -> float | None:
         """Return when a claim will next find something; see `Ledger`."""
@@ -197,6 +193,16 @@ class DynamoLedger:
         """Return the reason why nothing goes to `email`, or None."""
         item = self._dynamo.get(self._suppressions, {"email": email.lower()})
         return None if item is None else str(item["reason"])
+
+    def _every_row(self, issue_id: str, attributes: str) -> Iterator[Item]:
+        for shard in shards(issue_id):
+            yield from self._dynamo.query(
+                self._deliveries,
+                "#shard = :shard",
+                {"shard": shard},
+                attributes=attributes,
+                ConsistentRead=True,
+            )
 
     def _take(
         self, issue_id: str, rows: Sequence[Item], token: str, lease_seconds: float

@@ -90,6 +90,7 @@ _COUNTS: Final = """
     SELECT state, number FROM tally
     WHERE issue_id = ? AND state IN ('pending', 'claimed', 'sending', 'accepted', 'deferred',
         'rejected', 'unknown', 'suppressed')"""
+_ACCEPTED: Final = "SELECT email, name FROM delivery WHERE issue_id = ? AND state = 'accepted'"
 _NEXT_DUE: Final = """
     SELECT min(due) FROM delivery INDEXED BY delivery_due
     WHERE issue_id = ? AND due IS NOT NULL"""
@@ -183,6 +184,11 @@ class SqliteLedger:
     def counts(self, issue_id: str) -> Counter[State]:
         """Return the number of rows by state; see `Ledger`."""
         return Counter({State(state): number for state, number in self._read(_COUNTS, issue_id)})
+
+    def accepted(self, issue_id: str) -> Iterator[Recipient]:
+        """Yield who got the issue; see `Ledger`."""
+        for email, name in self._read(_ACCEPTED, issue_id):
+            yield Recipient(email, name)
 
     def next_due(self, issue_id: str) -> float | None:
         """Return when a claim will next find something; see `Ledger`."""

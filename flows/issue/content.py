@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from flows.errors import RenderError
 from flows.issue import inert, sanitize
 from flows.notebook import parts
-from flows.notebook.parts import Headline, Kpi, Kpis, Note, Skip, Table
+from flows.notebook.parts import Headline, Kpi, Kpis, Note, Plotted, Skip, Table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -48,11 +48,12 @@ class Image:
 
 @dataclass(frozen=True)
 class Chart:
-    """A figure with its caption."""
+    """A figure with its caption, and the numbers that it draws where the notebook told them."""
 
     part: ClassVar = "chart"
     image: Image
     caption: str
+    data: tuple[Plotted, ...]
 
 
 @dataclass(frozen=True)
@@ -107,11 +108,15 @@ class Content:
         return tuple(block.image for block in self.blocks if isinstance(block, Chart))
 
 
-def read(notebook: NotebookNode, issue_id: str) -> Content:
+def read(notebook: NotebookNode, mail_id: str) -> Content:
     """Return what the executed `notebook` shows to readers.
 
     Inputs, streams and errors are for its author, and so are cells tagged `remove` or `hide`. The
     last headline counts.
+
+    Args:
+        notebook: As it ran.
+        mail_id: What names the charts in a mail apart from those of any other mail.
 
     Raises:
         RenderError: no headline, a notebook that skipped its issue, or an output that is no part.
@@ -136,7 +141,7 @@ def read(notebook: NotebookNode, issue_id: str) -> Content:
             continue
         if isinstance(block, _Drawn):
             number = 1 + sum(isinstance(earlier, Chart) for earlier in blocks)
-            blocks.append(block.numbered(number, issue_id, headline.text))
+            blocks.append(block.numbered(number, mail_id, headline.text))
         else:
             blocks.append(block)
     return Content(headline=headline.text, lede=headline.lede, blocks=tuple(blocks))
@@ -152,18 +157,19 @@ class _Drawn:
     height_px: int
     light_png: bytes
     dark_png: bytes | None
+    data: tuple[Plotted, ...]
 
-    def numbered(self, number: int, issue_id: str, headline: str) -> Chart:
+    def numbered(self, number: int, mail_id: str, headline: str) -> Chart:
         image = Image(
             name=f"chart-{number}.png",
-            cid=f"chart-{number}.{issue_id}@gridletter",
+            cid=f"chart-{number}.{mail_id}@gridletter",
             alt=self.alt or f"Chart {number}: {headline}",
             width_px=self.width_px,
             height_px=self.height_px,
             light_png=self.light_png,
             dark_png=self.dark_png,
         )
-        return Chart(image=image, caption=self.caption)
+        return Chart(image=image, caption=self.caption, data=self.data)
 
 
 def _blocks(notebook: NotebookNode) -> Iterator[Block | _Drawn | Headline | Skip]:
@@ -217,6 +223,7 @@ def _from_part(figure: parts.Figure) -> _Drawn:
         height_px=figure.height_px,
         light_png=figure.light_png,
         dark_png=figure.dark_png,
+        data=figure.data,
     )
 
 
@@ -234,6 +241,7 @@ def _from_image(encoded: str, metadata: Mapping[str, Any]) -> _Drawn:
         height_px=max(1, round(height * shown / width)),
         light_png=png,
         dark_png=None,
+        data=(),
     )
 
 

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 TEMPLATES = Path(__file__).parent / "templates"
 LOCK_FILE = Path(__file__).resolve().parents[2] / "requirements.lock"
 
+# The page around an article may look otherwise tomorrow: no issue is another one for it.
+_OF_THE_FRAME = frozenset({"base.css", "page.css"})
 _ID_BYTES = 10
 _LONGEST_SLUG = 64
 _PLAIN = re.compile(rf"[A-Za-z0-9][A-Za-z0-9_-]{{0,{_LONGEST_SLUG - 1}}}")
@@ -63,10 +65,24 @@ def render_id(issue: str, source_hash: str) -> str:
     return _hash("render", issue, source_hash, templates_hash(), lock_hash() or "")
 
 
+def correction_id(issue: str, render: str) -> str:
+    """Return the id by which a correction is delivered: 20 hex digits, no issue's own id.
+
+    Args:
+        issue: The id of the issue that is corrected.
+        render: The correction's `render_id`.
+    """
+    return _hash("correction", issue, render)
+
+
 @cache
 def templates_hash() -> str:
-    """Return the hash of all templates' names and bytes."""
-    files = sorted(path for path in TEMPLATES.iterdir() if path.suffix in {".css", ".html"})
+    """Return the hash of names and bytes of all templates that an issue's files are made with."""
+    files = sorted(
+        path
+        for path in TEMPLATES.iterdir()
+        if path.suffix in {".css", ".html"} and path.name not in _OF_THE_FRAME
+    )
     return _hash("templates", *(f"{path.name}\n{path.read_text('utf-8')}" for path in files))
 
 
@@ -79,11 +95,18 @@ def lock_hash() -> str | None:
         return None
 
 
-@cache
-def versions() -> dict[str, str]:
-    """Return what the figures depend on: Python's, the packages' and the lock file's version."""
-    found = {"python": platform.python_version()}
-    found |= {package: version(package) for package in _RECORDED_PACKAGES}
+def versions(source_hash: str) -> dict[str, str]:
+    """Return what the figures depend on.
+
+    That is the version of Python and of packages, and the hashes of lock file (where there is one),
+    templates and the notebook's source, which is `source_hash`.
+    """
+    found = {
+        "python": platform.python_version(),
+        **{package: version(package) for package in _RECORDED_PACKAGES},
+        "notebook": f"sha256:{source_hash}",
+        "templates": templates_hash(),
+    }
     lock = lock_hash()
     return found if lock is None else {**found, "requirements.lock": f"sha256:{lock}"}
 

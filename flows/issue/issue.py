@@ -8,7 +8,8 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, JsonValue
 
-from flows.issue.identity import slug
+from flows.issue.change import Change
+from flows.issue.identity import correction_id, slug
 from flows.issue.inert import Line
 from flows.notebook.parts import Kpi
 
@@ -67,6 +68,13 @@ class Issue(_Record):
     there by its place: `{"file": "document.xml"}`, with `"issue"`, the path of the issue whose
     document it is, where that is another one. `files` maps the name of each file beside
     `issue.json` to its SHA-256.
+
+    `changes` is what moved since the issue `compared_with`: the one that this one supersedes, else
+    the one before it. A correction has the same `issue_id` as what it `corrects`, and names the
+    first rendering of it by its `render_id`; it is compared with that one. `styled` says that the
+    article has style attributes, which a page's Content Security Policy has to let in. `versions`
+    says what the figures depend on: Python, packages, and the hashes of lock file, notebook source
+    and templates.
     """
 
     schema_version: Literal[1] = 1
@@ -94,6 +102,10 @@ class Issue(_Record):
     published: Utc
     supersedes: Id | None
     previous: Id | None
+    corrects: Id | None
+    compared_with: Id | None
+    changes: tuple[Change, ...]
+    styled: bool
     parameters: dict[str, JsonValue]
     versions: dict[str, str]
     files: dict[str, str]
@@ -102,7 +114,8 @@ class Issue(_Record):
     def path(self) -> str:
         """`issues/<newsletter>/<zone>/<yyyy>/<mm-dd>/<issue_id>`, the day in the zone's time.
 
-        Relative to the archive; each component is a slug.
+        Relative to the archive; each component is a slug. A correction stands in there, in a folder
+        named by its `render_id`.
         """
         day = self.start.astimezone(ZoneInfo(self.zone.tz))
         return "/".join(
@@ -113,12 +126,22 @@ class Issue(_Record):
                 f"{day.year:04d}",
                 f"{day.month:02d}-{day.day:02d}",
                 self.issue_id,
+                *([self.render_id] if self.corrects else []),
             )
         )
 
     @property
+    def delivery_id(self) -> str:
+        """What the ledger knows its mails by, and Message-IDs begin with: sent once by this id."""
+        if self.corrects is None:
+            return self.issue_id
+        return correction_id(self.issue_id, self.render_id)
+
+    @property
     def subject(self) -> str:
         """The mail's subject: headline and place, marked where it replaces an earlier one."""
+        if self.corrects is not None:
+            return f"Correction: {self.headline} · {self.place}"
         return f"{self.headline} · {self.place}{' (update)' if self.supersedes else ''}"
 
     @property

@@ -9,7 +9,6 @@ from flows.issue import when
 
 if TYPE_CHECKING:
     from flows.issue.issue import Issue, Zone
-    from flows.notebook.parts import Kpi
 
 SOURCE = "ENTSO-E Transparency Platform"
 
@@ -45,21 +44,5 @@ def rows(issue: Issue) -> tuple[Row, ...]:
     )
 
 
-def value(kpi: Kpi) -> str:
-    """Return a figure with its unit, which a missing value has none of."""
-    return kpi.text if kpi.value is None else f"{kpi.text} {kpi.unit}".strip()
-
-
 def _area(zone: Zone) -> str:
     return f"{zone.name}, EIC {zone.eic}"
-
-
-def changes(issue: Issue, superseded: Issue) -> tuple[str, ...]:
-    """Return which key figures differ from those of the superseded issue, old value first."""
-    before = {kpi.label: value(kpi) for kpi in superseded.kpis}
-    after = {kpi.label: value(kpi) for kpi in issue.kpis}
-    return tuple(
-        f"{label} {before[label]} → {text}"
-        for label, text in after.items()
-        if before.get(label, text) != text
-    )

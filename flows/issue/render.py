@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import nbformat
 
 from flows.document import DOCUMENT_TYPES, PROCESS_TYPES
+from flows.issue import article, change, identity, mail, text
 from flows.issue import content as contents
-from flows.issue import identity, mail, page, text
 from flows.issue.issue import DOCUMENT_FILE, Figure, Issue, Zone, is_provisional, recorded
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from flows.issue.content import Content, Image
     from flows.notebook import Newsletter
 
-PAGE_FILE = "index.html"
+ARTICLE_FILE = "article.html"
 MAIL_FILE = "email.html"
 TEXT_FILE = "email.txt"
 NOTEBOOK_FILE = "notebook.ipynb"
@@ -39,7 +39,7 @@ class Rendering:
     """
 
     content: Content
-    page_html: str
+    article_html: str
     mail_html: str
     mail_text: str
     files: Mapping[str, bytes]
@@ -59,6 +59,7 @@ def render(
     page_url: Callable[[str], str],
     superseded: Issue | None = None,
     previous: Issue | None = None,
+    corrects: Issue | None = None,
     published: datetime | None = None,
 ) -> tuple[Issue, Rendering]:
     """Return the issue that the executed `notebook` makes of `document`, and its files.
@@ -73,16 +74,20 @@ def render(
         page_url: Gives the address of the page of the issue at a path.
         superseded: The issue about a lower revision of the same document, which this one replaces.
         previous: The issue that readers had before this one.
+        corrects: The first rendering of this very issue, which this one corrects; it stands where
+            that one stood, whatever `superseded` and `previous` are.
         published: Now, unless an earlier rendering is made again.
 
     Raises:
         RenderError: no headline, an output that is no part, or a mail over its budget.
     """
     issue_id = identity.issue_id(newsletter.name, document)
-    content = contents.read(notebook, issue_id)
+    render_id = identity.render_id(issue_id, newsletter.source_hash)
+    content = contents.read(notebook, render_id if corrects else issue_id)
+    compared = corrects or superseded or _comparable(previous, document)
     issue = Issue(
         issue_id=issue_id,
-        render_id=identity.render_id(issue_id, newsletter.source_hash),
+        render_id=render_id,
         newsletter=newsletter.name,
         title=newsletter.title,
         zone=Zone.of(document.zone),
@@ -103,17 +108,21 @@ def render(
         kpis=content.kpis,
         figures=tuple(map(_figure, content.images)),
         published=published or datetime.now(UTC),
-        supersedes=superseded.issue_id if superseded else None,
-        previous=previous.issue_id if previous else None,
+        supersedes=corrects.supersedes if corrects else _id(superseded),
+        previous=corrects.previous if corrects else _id(previous),
+        corrects=corrects.render_id if corrects else None,
+        compared_with=_id(compared),
+        changes=change.between(compared.kpis, content.kpis) if compared else (),
+        styled=article.is_styled(content),
         parameters=recorded(parameters, document.xml),
-        versions=identity.versions(),
+        versions=identity.versions(newsletter.source_hash),
         files={},
     )
-    page_html = page.render(issue, content, superseded)
-    mail_html = mail.render(issue, content, superseded, page_url)
-    mail_text = text.render(issue, content, superseded, page_url)
+    article_html = article.render(issue, content, compared)
+    mail_html = mail.render(issue, content, compared, page_url)
+    mail_text = text.render(issue, content, compared, page_url)
     files = {
-        PAGE_FILE: page_html.encode(),
+        ARTICLE_FILE: article_html.encode(),
         MAIL_FILE: with_files(mail_html, issue.figures).encode(),
         TEXT_FILE: mail_text.encode(),
         # A notebook may hold a lone surrogate, which JSON can write and UTF-8 can't.
@@ -124,8 +133,24 @@ def render(
     sums = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
     return (
         issue.model_copy(update={"files": sums}),
-        Rendering(content, page_html, mail_html, mail_text, files),
+        Rendering(content, article_html, mail_html, mail_text, files),
     )
+
+
+def _id(issue: Issue | None) -> str | None:
+    return issue.issue_id if issue else None
+
+
+def _comparable(previous: Issue | None, document: MarketDocument) -> Issue | None:
+    """Return `previous` where its figures are the same quantities as those of `document`.
+
+    They are not across another border, and not where each document is about an outage of its own.
+    """
+    if previous is None or document.outages:
+        return None
+    border = previous.counter_zone and previous.counter_zone.eic
+    own = document.counter_zone and document.counter_zone.eic
+    return previous if border == own else None
 
 
 def _written(notebook: NotebookNode) -> str:

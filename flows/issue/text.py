@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flows.issue import plain, provenance, when
+from flows.issue import notice, plain, provenance, when
+from flows.issue.change import shown
 from flows.issue.clip import Limits, clip, left_out
 from flows.issue.content import Chart, Foreign, Preformatted, Prose
-from flows.issue.mail import FULL
+from flows.issue.mail import FULL, MOST_CHANGES
+from flows.issue.notice import UNCHANGED
 from flows.notebook.parts import Kpi, Kpis, Note, Table
 
 if TYPE_CHECKING:
@@ -15,18 +17,22 @@ if TYPE_CHECKING:
 
     from flows.issue.content import Block, Content
     from flows.issue.issue import Issue
+    from flows.issue.notice import Notice
 
 
 def render(
-    issue: Issue, content: Content, superseded: Issue | None, page_url: Callable[[str], str]
+    issue: Issue, content: Content, compared: Issue | None, page_url: Callable[[str], str]
 ) -> str:
     """Return the mail's text part; lines have 78 characters at most, addresses aside."""
+    said = notice.of(issue, compared)
     paragraphs = [
+        # A correction says so in its first line.
+        *(_notice(said, page_url) if said and issue.corrects else ()),
         plain.wrap(f"{issue.title} · {issue.place}"),
         _underlined(plain.wrap(issue.headline)),
         plain.wrap(issue.lede),
         _when(issue),
-        _update(issue, superseded, page_url) if superseded else "",
+        *(_notice(said, page_url) if said and not issue.corrects else ()),
         *(paragraph for block in content.blocks for paragraph in _block(block)),
         f"Read the whole issue online:\n{page_url(issue.path)}",
         "-" * plain.WIDTH,
@@ -48,11 +54,20 @@ def _when(issue: Issue) -> str:
     return plain.wrap(" · ".join(facts))
 
 
-def _update(issue: Issue, superseded: Issue, page_url: Callable[[str], str]) -> str:
-    changed = "; ".join(provenance.changes(issue, superseded))
-    said = f"Update: revision {issue.revision} replaces revision {superseded.revision}."
-    said = plain.wrap(f"{said} {changed}." if changed else said)
-    return f"{said}\n{page_url(superseded.path)}"
+def _notice(said: Notice, page_url: Callable[[str], str]) -> Iterator[str]:
+    yield f"{plain.wrap(said.sentence)}\n{page_url(said.path)}"
+    if not said.changes:
+        yield UNCHANGED
+        return
+    told = said.changes[:MOST_CHANGES]
+    moved = [change.moved for change in told]
+    widest = max(map(len, moved))
+    both = zip(moved, told, strict=True)
+    yield plain.pairs(
+        [(change.label, f"{text:<{widest}}  {change.by}".rstrip()) for text, change in both]
+    )
+    if told != said.changes:
+        yield f"(All {len(said.changes)} changes are on the page.)"
 
 
 def _block(block: Block) -> Iterator[str]:
@@ -79,7 +94,7 @@ def _block(block: Block) -> Iterator[str]:
 
 
 def _kpis(items: Sequence[Kpi]) -> str:
-    values = [provenance.value(kpi) for kpi in items]
+    values = [shown(kpi) for kpi in items]
     widest = max(map(len, values))
     texts = (f"{value:>{widest}}  {kpi.note}" for kpi, value in zip(items, values, strict=True))
     return plain.pairs([(kpi.label, text) for kpi, text in zip(items, texts, strict=True)])
