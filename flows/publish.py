@@ -17,21 +17,26 @@ from typing import TYPE_CHECKING
 
 from prefect import flow, get_run_logger
 
+from flows import arrivals, metrics, sending, settings, steps
 from flows import issue as issues
-from flows import sending, settings, steps
-from flows.archive import Archive, Store
+from flows.archive import Archive, open_store
 from flows.delivery.ledger import State
 from flows.document import Acknowledgement
 from flows.errors import GridletterError, NotebookError, one_line
-from flows.outcome import Outcome, PublishFailed, Stopwatch
+from flows.notebook import nursery
+from flows.outcome import (
+    Outcome,
+    PublishFailed,
+    Stopwatch,
+    nobody_listens,
+    nothing_to_publish,
+)
 from flows.sending import Post
 from flows.steps import Work
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from threading import Event
-
-    from flows.document import MarketDocument
 
 
 @flow(name="publish")
@@ -44,34 +49,38 @@ def publish(event_msg: str) -> list[Outcome]:
     Raises:
         PublishFailed: a document or an issue failed; the others are published all the same.
         MessageError: the message is in none of the accepted forms.
-        StorageError: the archive can't be opened or its front page not be written.
+        StorageError: the archive can't be opened.
     """
+    nursery.warm()
     options = settings.load()
-    archive = Archive(Store(options.archive_folder), options.archive_url)
+    archive = Archive(open_store(options.archive_address), options.archive_url)
     post = Post.open(archive, options)
     newsletters = steps.find_newsletters(options.notebooks)
     outcomes: list[Outcome] = []
     # Revisions of one document go one after another, everything else side by side.
     chains: defaultdict[tuple[str, str], list[Work]] = defaultdict(list)
-    for payload in steps.unpack_message(event_msg, [options.claims_folder.as_uri()]):
+    for payload in steps.unpack_message(event_msg, [options.claims_url]):
         try:
             documents = steps.read_document(payload)
         except GridletterError as error:
             outcomes.append(Outcome("failed", reason=one_line(f"{payload.name}: {error}")))
             continue
         if isinstance(documents, Acknowledgement) or not documents:
-            outcomes.append(_nothing_to_publish(documents))
+            outcomes.append(nothing_to_publish(documents))
             continue
         for document in documents:
+            arrivals.announce(document)
             listening = [letter for letter in newsletters if letter.listens_to(document)]
             if not listening:
-                outcomes.append(_nobody_listens(document))
+                outcomes.append(nobody_listens(document))
             for newsletter in listening:
                 work = Work(newsletter, document, post)
                 chains[newsletter.name, document.key].append(work)
     outcomes += _side_by_side(chains.values(), options.parallel_notebooks, post.stop)
-    if any(outcome.state == "published" for outcome in outcomes):
-        steps.refresh_archive(archive)
+    if any(outcome.state in {"published", "duplicate"} for outcome in outcomes):
+        _refresh_search(archive)
+    for outcome in outcomes:
+        metrics.ISSUES.labels(state=outcome.state).inc()
     _alert(post, outcomes)
     if failed := [outcome for outcome in outcomes if outcome.state == "failed"]:
         raise PublishFailed(
@@ -128,6 +137,9 @@ def publish_issue(newsletter: str, zone: str, document: str, work: Work) -> Outc
             issue, rendering = steps.render_issue(work, executed, inputs, newest)
         with watch.step("archive"):
             is_new = steps.archive_issue(work, issue, rendering)
+    with watch.step("site"):
+        # Of a duplicate as well: who archived it may have been killed before its pages stood.
+        steps.settle_issue(work, issue)
     with watch.step("deliver"):
         counts = steps.deliver_issue(work, issue)
     if is_new:
@@ -179,6 +191,14 @@ def _publish_or_say_why(work: Work) -> Outcome:
     return Outcome("failed", newsletter, zone, reason=reason, kept=kept)
 
 
+def _refresh_search(archive: Archive) -> None:
+    """Refresh the search; where it fails, the issues are published and delivered all the same."""
+    try:
+        steps.refresh_search(archive)
+    except GridletterError as error:
+        get_run_logger().error("the archive's search is not up to date: %s", error)
+
+
 def _alert(post: Post, outcomes: list[Outcome]) -> None:
     """Tell the operators what needs them; a mail that can't go out is no reason to fail more."""
     alarming = [outcome for outcome in outcomes if outcome.state == "failed" or outcome.alarming]
@@ -188,16 +208,3 @@ def _alert(post: Post, outcomes: list[Outcome]) -> None:
         steps.tell_operators(post, alarming)
     except GridletterError as error:
         get_run_logger().error("the operators could not be told: %s", error)
-
-
-def _nothing_to_publish(documents: tuple[MarketDocument, ...] | Acknowledgement) -> Outcome:
-    if isinstance(documents, Acknowledgement):
-        said = "; ".join(f"{code} {text}" for code, text in documents.reasons)
-        return Outcome("ignored", reason=one_line(f"an acknowledgement: {said}"))
-    return Outcome("ignored", reason="the document is empty: it has no time series")
-
-
-def _nobody_listens(document: MarketDocument) -> Outcome:
-    kind = " ".join(filter(None, (document.document_type, document.process_type)))
-    reason = one_line(f"no newsletter listens to {kind} for {document.zone.name}")
-    return Outcome("ignored", zone=document.zone.code, reason=reason)
