@@ -41,6 +41,8 @@ def prefect_api(home: Path, *, always_embedded: bool = False) -> Iterator[str | 
             settings.PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS: STARTUP_SECONDS,
             settings.PREFECT_SERVER_EPHEMERAL_ENABLED: True,
             settings.PREFECT_SERVER_ANALYTICS_ENABLED: False,
+            # Its thread has each flow wait up to a second at its end; who started this one sees it.
+            settings.PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None,
         },
         restore_defaults={settings.PREFECT_API_URL},
     ):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, cast
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
 from prefect_email import EmailServerCredentials
 
+from flows import metrics
 from flows.delivery import send
 from flows.delivery.compose import prepare
 from flows.delivery.directory import open_directory
@@ -24,6 +25,7 @@ from flows.progress import on_progress
 
 if TYPE_CHECKING:
     from collections import Counter
+    from collections.abc import Iterator
     from uuid import UUID
 
     from flows.archive import Archive
@@ -80,20 +82,34 @@ class Post:
             MailServerUnavailable: it can't be reached, or most mails fail.
             StorageError: ledger, archive or outbox can't be used just now.
         """
-        readers = self.directory.matching(issue.newsletter, issue.zone.code)
         self.ledger.enroll(
             Entry(
-                issue_id=issue.issue_id,
+                issue_id=issue.delivery_id,
                 path=issue.path,
                 newsletter=issue.newsletter,
                 zone=issue.zone.code,
                 document_key=issue.document_key,
                 revision=issue.revision,
             ),
-            (Recipient(reader.email, reader.name) for reader in readers),
+            self._recipients(issue),
         )
-        if self.ledger.next_due(issue.issue_id) is None:
-            return self.ledger.counts(issue.issue_id)
+        before = self.ledger.counts(issue.delivery_id)
+        if self.ledger.next_due(issue.delivery_id) is None:
+            return before
+        counts = self._send(issue)
+        metrics.count_mails(before, counts)
+        return counts
+
+    def _recipients(self, issue: Issue) -> Iterator[Recipient]:
+        """Yield who gets the issue; of a correction, those of them who got what it corrects."""
+        got_it = None
+        if issue.corrects is not None:
+            got_it = {who.email for who in self.ledger.accepted(issue.issue_id)}
+        for reader in self.directory.matching(issue.newsletter, issue.zone.code):
+            if got_it is None or reader.email.lower() in got_it:
+                yield Recipient(reader.email, reader.name)
+
+    def _send(self, issue: Issue) -> Counter[State]:
         prepared = self._prepare(issue)
         holder = f"{socket.gethostname()} {os.getpid()}"
         if self.server is None:
