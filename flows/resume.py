@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from prefect import flow
 
 from flows import sending, settings
-from flows.archive import Archive, Store
+from flows.archive import Archive, open_store
 from flows.delivery.ledger import State
 from flows.errors import GridletterError, StorageError
 from flows.outcome import Outcome, PublishFailed
@@ -30,7 +30,7 @@ def resume(unknown: Literal["hold", "resend"] = "hold") -> list[Outcome]:
         PublishFailed: some issue could not be sent; the others were.
     """
     options = settings.load()
-    post = Post.open(Archive(Store(options.archive_folder), options.archive_url), options)
+    post = Post.open(Archive(open_store(options.archive_address), options.archive_url), options)
     entries = {entry.issue_id: entry for entry in post.ledger.unfinished()}
     if unknown == "resend":
         for entry in post.ledger.held():

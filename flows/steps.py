@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, cast
 from zoneinfo import ZoneInfo
@@ -13,28 +12,28 @@ from prefect.artifacts import create_markdown_artifact
 from prefect.blocks.system import Secret
 from prefect.cache_policies import NO_CACHE
 from prefect.tasks import exponential_backoff
-from prefect_jupyter.notebook import execute_notebook
 
-from flows import alert, document
+from flows import alert, document, inputs
 from flows import issue as issues
 from flows.document import reference
 from flows.errors import GridletterError, NotebookError, ReferenceUnavailable, SettingsError
+from flows.notebook import nursery
 from flows.notebook.newsletter import catalogue
-from flows.notebook.run import Limits, run
+from flows.notebook.run import run
 
 if TYPE_CHECKING:
     from collections import Counter
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from nbformat import NotebookNode
     from prefect import Task
     from prefect.client.schemas import objects
-    from pydantic import JsonValue
 
     from flows.archive import Archive
     from flows.delivery.ledger import State
     from flows.document import Acknowledgement, MarketDocument, Payload
+    from flows.inputs import Inputs
     from flows.issue import Issue, Rendering
     from flows.notebook.newsletter import Newsletter
     from flows.notebook.run import Executed
@@ -43,7 +42,6 @@ if TYPE_CHECKING:
     from flows.settings import Settings
 
 CAPACITY_SECRET: Final = "entsoe-api-key"  # noqa: S105 - the block's name, not what it holds
-DAY_AHEAD: Final = "A01"
 _CAPACITY_TIMEOUT_SECONDS = 10
 
 
@@ -72,15 +70,6 @@ class Work:
         return self.post.settings
 
 
-@dataclass(frozen=True)
-class Inputs:
-    """What a notebook is given: `values`; in `record` the documents stand by their place."""
-
-    values: Mapping[str, JsonValue]
-    record: Mapping[str, JsonValue]
-    previous: Issue | None
-
-
 def _can_help(_task: Task[..., Any], _run: objects.TaskRun, state: objects.State[Any]) -> bool:
     """Return whether trying again can help: not where the error is permanent by its type."""
     error = state.result(raise_on_failure=False)
@@ -97,8 +86,6 @@ _world_step = task(
     retry_jitter_factor=0.3,
     retry_condition_fn=_can_help,
 )
-
-_execute_notebook = execute_notebook.with_options(cache_policy=NO_CACHE)
 
 
 @_step
@@ -124,19 +111,9 @@ def read_document(payload: Payload) -> tuple[MarketDocument, ...] | Acknowledgem
 
 def gather_inputs(work: Work) -> Inputs:
     """Return what the notebook is given, by the contract's names, and the issue before this one."""
-    newsletter, archive = work.newsletter, work.archive
-    values: dict[str, JsonValue] = {"event_payload": work.document.xml, **newsletter.parameters}
-    previous = archive.previous(newsletter.name, work.document)
-    if newsletter.wants("installed_capacity"):
-        values["installed_capacity"] = dict(_capacity_or_none(work))
-    earlier = {}
-    if newsletter.wants("previous_payload"):
-        earlier["previous_payload"] = previous
-    if newsletter.wants("forecast_payload"):
-        earlier["forecast_payload"] = archive.covering(newsletter.name, work.document, DAY_AHEAD)
-    values |= {name: archive.document(issue) for name, issue in earlier.items()}
-    places = {name: issues.reference(issue) for name, issue in earlier.items() if issue}
-    return Inputs(values, {**values, **places}, previous)
+    return inputs.gather(
+        work.newsletter, work.document, work.archive, lambda: _capacity_or_none(work)
+    )
 
 
 def _capacity_or_none(work: Work) -> dict[str, float]:
@@ -161,13 +138,14 @@ def look_up_capacity(work: Work) -> dict[str, float]:
     return reference.installed_capacity(
         zone,
         work.document.start.astimezone(ZoneInfo(zone.tz)).year,
-        api_key=_api_key(work.settings),
+        api_key=api_key(work.settings),
         cache_folder=work.settings.capacity_cache_folder,
         timeout_seconds=_CAPACITY_TIMEOUT_SECONDS,
     )
 
 
-def _api_key(options: Settings) -> str | None:
+def api_key(options: Settings) -> str | None:
+    """Return the platform's key: of the Secret block, else of the settings."""
     try:
         block = cast("Secret[str]", Secret.load(CAPACITY_SECRET))  # a coroutine only in a loop
     except ValueError:  # Prefect's answer where there is no such block
@@ -176,32 +154,33 @@ def _api_key(options: Settings) -> str | None:
     return str(block.get())
 
 
-def run_notebook(work: Work, inputs: Inputs) -> Executed:
+def run_notebook(work: Work, given: Inputs) -> Executed:
     """Execute the notebook through papermill, by prefect-jupyter's task."""
+    nursery.warm()  # while this process imports papermill and nbconvert
+    from prefect_jupyter.notebook import execute_notebook  # noqa: PLC0415 - brings all of both
+
     return run(
         work.newsletter,
-        inputs.values,
-        limits=Limits(
-            deadline_seconds=work.settings.notebook_deadline_seconds,
-            memory_mb=work.settings.notebook_memory_mb,
-            output_mb=work.settings.notebook_output_mb,
+        given.values,
+        limits=inputs.limits(work.settings),
+        execute=cast(
+            "Callable[..., NotebookNode]", execute_notebook.with_options(cache_policy=NO_CACHE)
         ),
-        execute=cast("Callable[..., NotebookNode]", _execute_notebook),
     )
 
 
 @_step
 def render_issue(
-    work: Work, executed: Executed, inputs: Inputs, superseded: Issue | None
+    work: Work, executed: Executed, given: Inputs, superseded: Issue | None
 ) -> tuple[Issue, Rendering]:
     """Return the issue and its files: page, mail, text, charts, notebook, document."""
     return issues.render(
         work.newsletter,
         work.document,
         executed.notebook,
-        inputs.record,
+        given.record,
         superseded=superseded,
-        previous=inputs.previous,
+        previous=given.previous,
         page_url=work.archive.page_url,
     )
 
@@ -210,6 +189,12 @@ def render_issue(
 def archive_issue(work: Work, issue: Issue, rendering: Rendering) -> bool:
     """Write the issue to the archive; return False where it stood there already."""
     return work.archive.commit(issue, rendering.files)
+
+
+@_world_step
+def settle_issue(work: Work, issue: Issue) -> None:
+    """Write the issue's page and what it touches: neighbours, indexes, feeds."""
+    work.archive.settle(issue)
 
 
 @_world_step
@@ -243,9 +228,9 @@ def keep_failed_notebook(work: Work, error: NotebookError) -> Path | None:
 
 
 @_world_step
-def refresh_archive(archive: Archive) -> None:
-    """Write the archive's front page and feed anew."""
-    archive.refresh()
+def refresh_search(archive: Archive) -> None:
+    """Let the archive's search find what was published."""
+    archive.refresh_search()
 
 
 def leave_artifact(work: Work, issue: Issue) -> None:

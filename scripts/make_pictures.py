@@ -1,25 +1,31 @@
-"""Make images/ anew from the running project: a mail, a page, the flow in Prefect's own pages.
+"""Make images/ anew from the running project: a mail, the archive, the flow in Prefect's pages.
 
-Publishes the sample events into a temporary home, then photographs what came of them in headless
-Chromium. Needs Debian's chromium, or another one that CHROMIUM names.
+Publishes the sample events into a temporary home, and the same under the names of other zones, as
+if it were all of Europe's; then photographs what came of them in headless Chromium. Needs Debian's
+chromium, or another one that CHROMIUM names.
 """
 
 from __future__ import annotations
 
 import email
 import email.policy
+import json
 import os
 import subprocess
 import sys
 import tempfile
 import time
 from contextlib import contextmanager
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.error import URLError
 from urllib.request import urlopen
 
+from lxml import etree
 from playwright.sync_api import sync_playwright
+
+from flows.document import zone
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,8 +34,26 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parent.parent
 IMAGES = ROOT / "images"
+SAMPLES = ROOT / "notebooks" / "samples"
 SHOWN = "wind_solar"
 PORT = 4297
+# Zones by Europe's clock: days are whole days there too. Figures are the samples', times a factor.
+ELSEWHERE = {
+    "FR": ("load_DE_LU_forecast", 1.1),
+    "ES": ("wind_solar_DE_LU", 0.7),
+    "NL": ("day_ahead_prices_DE_LU", 0.9),
+    "PL": ("generation_mix_DE_LU", 0.35),
+    "IT_NORD": ("load_DE_LU_actual", 0.45),
+    "AT": ("wind_solar_DE_LU_intraday", 0.16),
+    "SE_3": ("day_ahead_prices_DE_LU", 0.4),
+    "DK_1": ("wind_solar_DE_LU", 0.12),
+    "CZ": ("generation_mix_DE_LU", 0.15),
+    "NO_2": ("day_ahead_prices_DE_LU", 0.6),
+    "CH": ("load_DE_LU_forecast", 0.14),
+    "HU": ("wind_solar_DE_LU", 0.1),
+    "BE": ("load_DE_LU_forecast", 0.2),
+    "SE_4": ("load_DE_LU_forecast", 0.06),
+}
 
 
 def main() -> None:
@@ -39,7 +63,10 @@ def main() -> None:
         home = Path(folder) / "home"
         environment = {**os.environ, "GRIDLETTER_HOME": str(home), "DO_NOT_TRACK": "1"}
         gridletter = Path(sys.executable).with_name("gridletter")
-        subprocess.run([gridletter, "demo"], env=environment, check=True)  # noqa: S603 - our own command
+        documents = Path(folder) / "documents"
+        _write_documents(documents)
+        for command in (["demo"], ["backfill", documents]):
+            subprocess.run([gridletter, *command], env=environment, check=True)  # noqa: S603 - our own
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(
                 executable_path=os.environ.get("CHROMIUM", "/usr/bin/chromium"),
@@ -77,12 +104,43 @@ def _photograph_mail(browser: Browser, home: Path, folder: Path) -> None:
     page.screenshot(path=IMAGES / "mail.png")
 
 
+def _write_documents(folder: Path) -> None:
+    """Write the samples as documents about other zones, each created a minute after the other."""
+    folder.mkdir()
+    for minutes, (code, (sample, factor)) in enumerate(ELSEWHERE.items()):
+        tree = etree.parse(SAMPLES / f"{sample}.xml")
+        for element in tree.iter(etree.Element):
+            tag, text = etree.QName(element).localname, element.text or ""
+            if tag.endswith("_Domain.mRID"):
+                element.text = zone(code).eic
+            elif tag in {"quantity", "price.amount"}:
+                element.text = f"{float(text) * factor:.2f}"
+            elif tag == "createdDateTime":
+                created = datetime.fromisoformat(text) + timedelta(minutes=minutes)
+                element.text = f"{created:%Y-%m-%dT%H:%M:%SZ}"
+        tree.write(folder / f"{code}.xml", encoding="utf-8", xml_declaration=True)
+
+
 def _photograph_pages(browser: Browser, home: Path) -> None:
-    issue = max((home / "archive" / "issues" / SHOWN).rglob("index.html"))
-    for name, path in (("page", issue), ("archive", home / "archive" / "index.html")):
-        page = browser.new_page(viewport={"width": 1100, "height": 1400}, device_scale_factor=1.5)
+    """Show the front page, the map alone, and an issue: at a desk, and on a phone by night."""
+    archive = home / "archive"
+    front = archive / "index.html"
+    records = (archive / "issues" / SHOWN / "DE_LU").rglob("issue.json")
+    newest = max(records, key=lambda record: json.loads(record.read_text("utf-8"))["created"])
+    issue = newest.with_name("index.html")
+    for name, path in (("archive", front), ("page", issue)):
+        page = browser.new_page(viewport={"width": 1280, "height": 1600}, device_scale_factor=1.5)
         page.goto(path.as_uri())
         page.screenshot(path=IMAGES / f"{name}.png")
+    page = browser.new_page(
+        viewport={"width": 360, "height": 780}, device_scale_factor=2, color_scheme="dark"
+    )
+    page.goto(issue.as_uri())
+    page.screenshot(path=IMAGES / "phone.png")
+    page = browser.new_page(viewport={"width": 1280, "height": 900}, device_scale_factor=1.5)
+    page.goto(front.as_uri())
+    page.get_by_role("link", name=zone("DE_LU").name).first.locator("path").hover()
+    page.locator(".map").screenshot(path=IMAGES / "map.png")
 
 
 @contextmanager

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
+from threading import Event
 
 import pytest
 
 import issue_examples as examples
-from flows.archive import Archive, Store
+from flows.archive import Archive, open_store
 from flows.errors import StorageError
 
 
 @pytest.fixture
 def archive(tmp_path):
     """An empty archive in a folder of its own."""
-    return Archive(Store(tmp_path / "archive"), "https://letters.example.org/")
+    return Archive(open_store(str(tmp_path / "archive")), "https://letters.example.org/")
 
 
 def issue_of(doc, **options):
@@ -53,9 +56,8 @@ def test_an_interrupted_commit_is_no_issue_and_is_written_over(archive, monkeypa
     """Killed before the record: not found, not listed, and the next commit completes it."""
     doc = examples.document()
     issue, rendering = issue_of(doc)
-    writes = len(rendering.files) + 1
     real_put = archive.store.put
-    for dies_at in range(writes):
+    for dies_at in range(len(rendering.files)):
         left = iter(range(dies_at))
 
         def put(path, data, left=left):
@@ -67,10 +69,103 @@ def test_an_interrupted_commit_is_no_issue_and_is_written_over(archive, monkeypa
         with pytest.raises(KeyboardInterrupt):
             archive.commit(issue, rendering.files)
         assert archive.load(issue.path) is None
-        assert archive.latest() == []
+        assert archive.previous("wind_solar", on(doc, 1)) is None
         assert archive.revisions("wind_solar", doc) == []
+        # Nobody waits for the one that was interrupted.
+        assert list(archive.store.list("index/pending")) == []
     monkeypatch.undo()
     assert archive.commit(issue, rendering.files)
+    assert archive.revisions("wind_solar", doc) == [issue]
+
+
+def test_of_two_who_publish_the_same_issue_one_writes_it(archive):
+    """The second waits until the first has written its record, and changes no file of it."""
+    first, mine = issue_of(examples.document())
+    second, others = issue_of(
+        examples.document(), published=examples.PUBLISHED + timedelta(hours=1)
+    )
+    begun, go_on = Event(), Event()
+    real_create = archive.store.create
+
+    def create(path, data):
+        begun.set()
+        go_on.wait(10)
+        return real_create(path, data)
+
+    other = Archive(archive.store, archive.url)
+    slow = Archive(open_store(archive.store.address), archive.url)
+    slow.store.create = create
+    with ThreadPoolExecutor() as pool:
+        one = pool.submit(slow.commit, first, mine.files)
+        assert begun.wait(10)
+        two = pool.submit(other.commit, second, others.files)
+        time.sleep(0.3)
+        assert not two.done()
+        go_on.set()
+        assert (one.result(), two.result()) == (True, False)
+    assert archive.load(first.path) == first
+    assert all(archive.file(first, name) == data for name, data in mine.files.items())
+
+
+def test_who_was_away_too_long_writes_nothing_more(archive):
+    """A publisher that wakes up after another has taken over says so, and touches no file."""
+    first, mine = issue_of(examples.document())
+    second, others = issue_of(
+        examples.document(), published=examples.PUBLISHED + timedelta(hours=1)
+    )
+    sleepy = Archive(open_store(archive.store.address), archive.url, timedelta(0))
+    real_put, slept = sleepy.store.put, []
+
+    def put(path, data):
+        real_put(path, data)
+        if path.startswith("issues/") and not slept:
+            slept.append(path)
+            assert Archive(archive.store, archive.url, timedelta(0)).commit(second, others.files)
+
+    sleepy.store.put = put
+    with pytest.raises(StorageError, match="another publisher has taken over"):
+        sleepy.commit(first, mine.files)
+    assert slept
+    assert archive.load(first.path) == second
+    assert all(archive.file(second, name) == data for name, data in others.files.items())
+
+
+def test_a_damaged_record_is_said(archive):
+    """What can't be read, or is that of another issue, is an error that names the file."""
+    doc = examples.document()
+    issue = published(archive, doc)
+    record = f"{issue.path}/issue.json"
+    whole = archive.store.get(record)
+    for data in (b"", whole[:-10], b"{}", whole.replace(b'"DE_LU"', b'"FR"')):
+        archive.store.put(record, data)
+        for read in (
+            lambda: archive.load(issue.path),
+            lambda: archive.revisions("wind_solar", doc),
+            lambda: archive.previous("wind_solar", on(doc, 1)),
+        ):
+            with pytest.raises(StorageError, match=r"issue\.json is (damaged|that of)") as raised:
+                read()
+            assert raised.value.data["path"] == record
+
+
+def test_a_file_that_was_changed_is_said(archive):
+    """What is not, to the byte, what was written is never mailed."""
+    issue = published(archive, examples.document())
+    archive.store.put(f"{issue.path}/email.txt", b"Send money.")
+    with pytest.raises(StorageError, match=r"email\.txt is not what was written"):
+        archive.mail(issue)
+
+
+def test_a_correction_is_not_what_readers_had_before(archive):
+    """`previous` and `covering` name issues; a correction of one stands below it."""
+    doc = examples.document()
+    issue = published(archive, doc)
+    fixed = issue.model_copy(
+        update={"corrects": issue.render_id, "render_id": "c" * 20, "headline": "Corrected"}
+    )
+    assert archive.commit(fixed, {})
+    assert archive.load(fixed.path) == fixed
+    assert archive.previous("wind_solar", on(doc, 1)) == issue
     assert archive.revisions("wind_solar", doc) == [issue]
 
 
@@ -143,20 +238,3 @@ def test_a_file_that_is_gone_is_said(archive, tmp_path):
     (tmp_path / "archive" / issue.path / "chart-1.png").unlink()
     with pytest.raises(StorageError, match=r"chart-1\.png is gone"):
         archive.mail(issue)
-
-
-def test_the_front_page_has_the_latest_first(archive, tmp_path):
-    """Pages and feed are written from what stands, newest publication first."""
-    doc = examples.document()
-    for day in range(3):
-        published(archive, on(doc, day), published=examples.PUBLISHED + timedelta(days=day))
-    archive.refresh()
-    latest = archive.latest()
-    assert [issue.published for issue in latest] == sorted(
-        (issue.published for issue in latest), reverse=True
-    )
-    page = (tmp_path / "archive" / "index.html").read_text(encoding="utf-8")
-    feed = (tmp_path / "archive" / "feed.xml").read_text(encoding="utf-8")
-    for issue in latest:
-        assert issue.path in page
-        assert f"https://letters.example.org/{issue.path}/index.html" in feed

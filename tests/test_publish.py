@@ -14,7 +14,7 @@ import pytest
 from pandas.testing import assert_frame_equal
 
 from conftest import SAMPLES
-from flows.archive import Archive, Store
+from flows.archive import Archive, open_store
 from flows.delivery.directory import open_directory
 from flows.delivery.subscribers import Subscriber
 from flows.document import read
@@ -89,6 +89,7 @@ def test_an_event_becomes_a_page_and_a_mail(letters, home):
     page = home / "archive" / outcome.page.removeprefix((home / "archive").as_uri() + "/")
     assert "Solar peaks" in page.read_text(encoding="utf-8")
     assert sorted(p.name for p in page.parent.iterdir()) == [
+        "article.html",
         "document.xml",
         "email.html",
         "email.txt",
@@ -137,8 +138,8 @@ def test_a_higher_revision_is_an_update(letters, home):
     (second,) = run(revised(SAMPLE, 2))
     assert second.state == "published"
     assert second.issue_id != first.issue_id
-    archive = Archive(Store(home / "archive"), "")
-    issues = {issue.issue_id: issue for issue in archive.latest()}
+    archive = Archive(open_store(str(home / "archive")), "")
+    issues = {issue.issue_id: issue for issue in archive.scope().latest}
     assert issues[second.issue_id].supersedes == first.issue_id
     subjects = {
         email.message_from_bytes(mail.read_bytes(), policy=default)["Subject"]
@@ -251,7 +252,7 @@ def test_revisions_in_one_message_go_in_order(letters, home):
         archive.writestr("a.xml", SAMPLE)
     outcomes = run(base64.b64encode(packed.getvalue()).decode())
     assert [outcome.state for outcome in outcomes] == ["published", "published"]
-    latest = Archive(Store(home / "archive"), "").latest()
+    latest = Archive(open_store(str(home / "archive")), "").scope().latest
     assert sorted(issue.revision for issue in latest if issue.supersedes) == [2]
 
 
@@ -332,7 +333,7 @@ def capacity_letter(letters):
 
 
 def headline(home):
-    (issue,) = Archive(Store(home / "archive"), "").latest()
+    (issue,) = Archive(open_store(str(home / "archive")), "").scope().latest
     return issue.headline
 
 

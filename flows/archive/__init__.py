@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from flows.archive.archive import Archive
-from flows.archive.store import Store
+from flows.archive.store import Store, open_store
 
-__all__ = ["Archive", "Store"]
+__all__ = ["Archive", "Store", "open_store"]
