@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
-import sys
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
+from uuid import uuid4
 
+from flows.claims import Claims
 from flows.embedded import prefect_api
-from flows.errors import GridletterError, MessageError, one_line
+from flows.errors import GridletterError, one_line
+from flows.notebook import nursery
 from flows.outcome import Outcome, PublishFailed
+from flows.sources import read_message
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from flows.settings import Settings
-
-STANDARD_INPUT = "-"
-# Prefect's API refuses parameters above 512 KB; a larger message is handed over as an address.
-LARGEST_INLINE_BYTES = 400_000
-LARGEST_SOURCE_BYTES = 128 << 20
-_BINARY_MAGIC = (b"\x1f\x8b", b"PK\x03\x04")
 
 
 def publish_sources(
@@ -40,7 +35,7 @@ def publish_sources(
 
         for source in sources:
             try:
-                with _message(source, options.claims_folder) as message:
+                with _message(source, options) as message:
                     state = publish(message, return_state=True)
             except GridletterError as error:
                 yield source, [Outcome("failed", reason=str(error))]
@@ -64,6 +59,47 @@ def resume_sending(
         return [("", _outcomes(state.result(raise_on_failure=False)))]
 
 
+def backfill_archive(
+    sources: Sequence[str], options: Settings, jobs: int
+) -> list[tuple[str, Outcome]]:
+    """Publish what is in files and folders into the archive only; return what became of it.
+
+    Args:
+        sources: Files, and folders that are searched to their depths.
+        options: Where state lives.
+        jobs: How many notebooks run side by side.
+    """
+    nursery.warm()  # while Prefect is imported
+    with prefect_api(options.home):
+        from flows.backfill import BackfillFailed, backfill  # noqa: PLC0415 - as above
+
+        result = backfill(list(sources), jobs, return_state=True).result(raise_on_failure=False)
+        if isinstance(result, BackfillFailed):
+            return result.outcomes
+        if isinstance(result, BaseException):
+            raise result
+        return result
+
+
+def rerender_issues(
+    issues: Sequence[str], options: Settings, *, mail_correction: bool
+) -> Iterator[tuple[str, list[Outcome]]]:
+    """Render archived issues again by today's notebooks; yield each with what became of it.
+
+    Args:
+        issues: Ids, paths or pages of issues in the archive.
+        options: Where state lives.
+        mail_correction: Send each correction to those who got the issue.
+    """
+    nursery.warm()  # while Prefect is imported
+    with prefect_api(options.home):
+        from flows.corrections import rerender  # noqa: PLC0415 - as above
+
+        for issue in issues:
+            state = rerender(issue, mail_correction=mail_correction, return_state=True)
+            yield issue, _outcomes(state.result(raise_on_failure=False))
+
+
 def _outcomes(result: list[Outcome] | Exception) -> list[Outcome]:
     """Return what the flow returned, or what its error says became of the event."""
     if isinstance(result, list):
@@ -76,48 +112,13 @@ def _outcomes(result: list[Outcome] | Exception) -> list[Outcome]:
 
 
 @contextmanager
-def _message(source: str, claims_folder: Path) -> Iterator[str]:
+def _message(source: str, options: Settings) -> Iterator[str]:
     """Yield the source as an event message, by address while it is too large to be a parameter."""
-    text = _as_text(_read(source))
-    data = text.encode()
-    if len(data) <= LARGEST_INLINE_BYTES:
-        yield text
-        return
-    claim = claims_folder / f"{hashlib.sha256(data).hexdigest()}.msg"
-    claims_folder.mkdir(parents=True, exist_ok=True)
-    claim.write_bytes(data)
+    text = read_message(source)
+    claims = Claims(options)
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    message = claims.parameter(uuid4().hex, digest, text)
     try:
-        yield claim.as_uri()
+        yield message
     finally:
-        claim.unlink(missing_ok=True)
-
-
-def _read(source: str) -> bytes:
-    try:
-        if source == STANDARD_INPUT:
-            data = sys.stdin.buffer.read(LARGEST_SOURCE_BYTES + 1)
-        else:
-            with Path(source).open("rb") as file:
-                data = file.read(LARGEST_SOURCE_BYTES + 1)
-    except OSError as error:
-        raise MessageError(
-            f"{source} can't be read: {error.strerror}", remedy="Name a readable file."
-        ) from error
-    if len(data) > LARGEST_SOURCE_BYTES:
-        raise MessageError(
-            f"{source} is larger than {LARGEST_SOURCE_BYTES >> 20} MB",
-            remedy="Send its documents one by one.",
-        )
-    return data
-
-
-def _as_text(data: bytes) -> str:
-    if data.startswith(_BINARY_MAGIC):
-        return base64.b64encode(data).decode()
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise MessageError(
-            "the message is neither UTF-8 text nor gzip nor zip",
-            remedy="Send the market document as UTF-8 XML.",
-        ) from error
+        claims.remove(message)

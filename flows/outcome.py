@@ -8,11 +8,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, cast
 
-from flows.errors import PermanentError
+from flows.document import Acknowledgement
+from flows.errors import PermanentError, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
+
+    from flows.document import MarketDocument
 
 State = Literal["published", "duplicate", "skipped", "ignored", "failed"]
 
@@ -51,6 +54,21 @@ class Outcome:
             },
             ensure_ascii=False,
         )
+
+
+def nothing_to_publish(read: tuple[MarketDocument, ...] | Acknowledgement) -> Outcome:
+    """Return what becomes of a payload that holds no document."""
+    if isinstance(read, Acknowledgement):
+        said = "; ".join(f"{code} {text}" for code, text in read.reasons)
+        return Outcome("ignored", reason=one_line(f"an acknowledgement: {said}"))
+    return Outcome("ignored", reason="the document is empty: it has no time series")
+
+
+def nobody_listens(document: MarketDocument) -> Outcome:
+    """Return what becomes of a document that no newsletter is about."""
+    kind = " ".join(filter(None, (document.document_type, document.process_type)))
+    reason = one_line(f"no newsletter listens to {kind} for {document.zone.name}")
+    return Outcome("ignored", zone=document.zone.code, reason=reason)
 
 
 class PublishFailed(PermanentError):
