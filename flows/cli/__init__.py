@@ -9,11 +9,35 @@ from __future__ import annotations
 import signal
 import sys
 
-from flows.cli import doctor, publish, subscribers
+from flows.cli import (
+    backfill,
+    deploy,
+    doctor,
+    emit,
+    publish,
+    reproduce,
+    rerender,
+    serve,
+    site,
+    subscribers,
+)
 from flows.cli.app import app
 from flows.errors import GridletterError
 
-__all__ = ["app", "doctor", "main", "publish", "subscribers"]
+__all__ = [
+    "app",
+    "backfill",
+    "deploy",
+    "doctor",
+    "emit",
+    "main",
+    "publish",
+    "reproduce",
+    "rerender",
+    "serve",
+    "site",
+    "subscribers",
+]
 
 
 def main() -> None:
