@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import machine, mails
+from benchmarks import archive, machine, mails, notebooks, serve
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from benchmarks.row import Row
 
-SUITES = (mails,)
+SUITES = (serve, mails, archive, notebooks)
 AIMS = {name: aim for suite in SUITES for name, aim in suite.AIMS.items()}
 
 
