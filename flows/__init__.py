@@ -5,8 +5,9 @@ bytes ─► document ─► notebook ─► issue ─► archive ─► deliver
  message  validated   executed    mail     once
 
 Each arrow is a folder here, and a stage imports only stages to its left. Prefect is imported by the
-flows (`publish`, `resume`, `unsubscribe`) and what stands behind them (`steps`, `sending`,
-`embedded`): every stage is plain Python for a notebook, a test or a REPL.
+flows (`publish`, `resume`, `unsubscribe`, `backfill`, `corrections`), by what stands behind them
+(`steps`, `sending`, `embedded`, `arrivals`) and by what starts them (`deploy`, `serve`): every stage
+is plain Python for a notebook, a test or a REPL.
 
 Where do I go to …
     change a newsletter?                     notebooks/<name>.ipynb, and nowhere else
@@ -16,9 +17,16 @@ Where do I go to …
     change when a notebook runs, or how?     notebook.newsletter, notebook.run
     change how pages and mails look?         issue/templates
     change where issues are kept?            archive.store
+    change the archive's pages?              archive.pages; which are written when: archive.archive
+    change the search?                       archive.search
+    change what readers are told has moved?  issue.change
+    run an archived issue again?             reproduce, corrections
     change who gets what?                    delivery.subscribers, delivery.directory
     change how mails go out?                 delivery.send, delivery.ledger, sending
     change what a click on unsubscribe does? gateway.unsubscribe, unsubscribe
+    change what a push is answered?          gateway.push, gateway.answers
+    change what runs under `serve`?          serve.serve; how runs are taken: serve.runner
+    change what is created in Prefect?       deploy.deploy
     follow an event through all of it?       publish
     add a setting or an error?               settings, errors
 """
