@@ -14,6 +14,15 @@ ROOT = Path(__file__).parent.parent
 SAMPLES = ROOT / "notebooks" / "samples"
 
 
+# A file stays with one worker, so the longest come first: else one works alone at the end.
+LONGEST = ("test_cli", "test_run", "test_deploy_server", "test_real_documents", "test_archive_pages")
+
+
+def pytest_collection_modifyitems(items):
+    """Run the longest files first, and all others in their order."""
+    items.sort(key=lambda item: item.path.stem not in LONGEST)
+
+
 @pytest.fixture(autouse=True)
 def home(monkeypatch, tmp_path):
     """Give each test an empty home, and none of the developer's own settings."""

@@ -146,6 +146,7 @@ class FolderStore:
                         # Whoever deleted the folder's last object took the folder away meanwhile.
                         if attempt == _MOST_TRIES:
                             raise
+                        time.sleep(random.uniform(0, attempt / 1000))  # noqa: S311 - no secret
             finally:
                 with suppress(FileNotFoundError):
                     os.unlink(new, dir_fd=own)
