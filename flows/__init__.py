@@ -6,7 +6,7 @@ bytes ─► document ─► notebook ─► issue ─► archive ─► deliver
 
 Each arrow is a folder here, and a stage imports only stages to its left. Prefect is imported by the
 flows (`publish`, `resume`, `unsubscribe`, `backfill`, `corrections`), by what stands behind them
-(`steps`, `sending`, `embedded`, `arrivals`) and by what starts them (`deploy`, `serve`): every stage
+(`steps`, `sending`, `embedded`, `arrivals`) and by what starts them (`deploy`, `serve`): each stage
 is plain Python for a notebook, a test or a REPL.
 
 Where do I go to …

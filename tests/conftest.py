@@ -15,7 +15,7 @@ SAMPLES = ROOT / "notebooks" / "samples"
 
 
 # A file stays with one worker, so the longest come first: else one works alone at the end.
-LONGEST = ("test_cli", "test_run", "test_deploy_server", "test_real_documents", "test_archive_pages")
+LONGEST = {"test_cli", "test_run", "test_deploy_server", "test_real_documents", "test_serve"}
 
 
 def pytest_collection_modifyitems(items):
