@@ -14,19 +14,27 @@ from pathlib import Path
 
 import pytest
 
-from conftest import SAMPLES
 from flows.delivery.directory import open_directory
 from flows.delivery.ledger import State, open_ledger
 from flows.delivery.subscribers import Subscriber
+from flows.embedded import prefect_api
 from flows.outcome import PublishFailed
 from notebooks import write
 from smtp_sink import Fault, Sink
 
 pytestmark = pytest.mark.usefixtures("prefect")
 
+SAMPLES = Path(__file__).parents[2] / "notebooks" / "samples"
 SAMPLE = (SAMPLES / "wind_solar_DE_LU.xml").read_text(encoding="utf-8")
 HEADLINE = "from flows import desk\ndesk.headline('Solar peaks')"
 KEY = "k" * 40
+
+
+@pytest.fixture(scope="module")
+def prefect(tmp_path_factory):
+    """Run Prefect's embedded API for this file alone: its neighbours run servers of their own."""
+    with prefect_api(tmp_path_factory.mktemp("prefect"), always_embedded=True):
+        yield
 
 
 @pytest.fixture
