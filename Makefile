@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test faults bench lint lab pictures lock clean
+.PHONY: demo test faults infra bench lint lab pictures lock clean
 .DEFAULT_GOAL := demo
 
 demo: $(READY)  ## Publish the sample events into ./var and say where to look
@@ -12,8 +12,12 @@ demo: $(READY)  ## Publish the sample events into ./var and say where to look
 test: $(READY)  ## Run all tests
 	@$(BIN)/pytest
 
-faults: $(READY)  ## Kill, stop and starve deliveries (some minutes; prints its figures)
+faults: $(READY)  ## Kill, stop and starve all of it (half an hour; prints its figures)
 	@$(BIN)/pytest tests/faults -n0 -s
+
+infra: infra/.venv/.ready  ## Make the Pulumi program's resources on moto's server (large download)
+	@AWS_DEFAULT_REGION=eu-central-1 PYTHONPATH=. infra/.venv/bin/python -m pytest -c /dev/null \
+		--rootdir tests/infra -W ignore::DeprecationWarning tests/infra
 
 bench: $(READY)  ## Measure against the alternatives in the same run
 	@$(BIN)/python -m benchmarks
@@ -37,8 +41,8 @@ lock:  ## Resolve both lock files anew (needs uv)
 		--python-version 3.11 --generate-hashes --no-header --no-annotate --quiet \
 		--output-file requirements-dev.lock
 
-clean:  ## Remove .venv and ./var
-	rm -rf .venv var
+clean:  ## Remove .venv, infra/.venv and ./var
+	rm -rf .venv infra/.venv var
 
 # A stamp that is older than the lock file, or missing after an interrupted install, installs again.
 $(READY): requirements-dev.lock pyproject.toml
@@ -50,3 +54,10 @@ $(READY): requirements-dev.lock pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
 		--no-deps --no-build-isolation --editable .
 	@touch $(READY)
+
+# Pulumi's provider is large and no flow needs it, so it has an environment of its own.
+infra/.venv/.ready: infra/requirements.txt infra/requirements-dev.txt
+	@$(PYTHON) -m venv infra/.venv
+	@infra/.venv/bin/python -m pip install --quiet --disable-pip-version-check \
+		--requirement infra/requirements-dev.txt
+	@touch $@
