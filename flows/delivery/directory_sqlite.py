@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final
 
-from flows.delivery.ledger_sqlite_connection import SharedConnection
+from flows.delivery.ledger_sqlite_file import LEDGER_FILE
 from flows.delivery.subscribers import Subscriber, SubscriberState, joined, split
+from flows.sqlite_file import SharedConnection
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -48,7 +49,7 @@ class SqliteDirectory:
     """
 
     def __init__(self, path: Path) -> None:
-        self._database = SharedConnection(path)
+        self._database = SharedConnection(LEDGER_FILE, path)
         self._database.execute(_SCHEMA)
 
     def add(self, subscribers: Iterable[Subscriber]) -> tuple[Subscriber, ...]:

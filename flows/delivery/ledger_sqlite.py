@@ -23,7 +23,7 @@ from uuid import uuid4
 
 from flows.delivery.group_commit import GroupCommit
 from flows.delivery.ledger import Claim, Entry, Recipient, State
-from flows.delivery.ledger_sqlite_file import open_database, unavailable
+from flows.delivery.ledger_sqlite_file import LEDGER_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -114,7 +114,7 @@ class SqliteLedger:
     def __init__(self, path: Path, clock: Callable[[], float] = time.time) -> None:
         self._path = path.absolute()
         self._clock = clock
-        self._database = open_database(self._path)
+        self._database = LEDGER_FILE.open(self._path)
         weakref.finalize(self, self._database.close)
         # Reentrant: the recipients handed to `enroll` may be made by asking this ledger.
         self._lock = RLock()
@@ -231,7 +231,7 @@ class SqliteLedger:
             with self._lock:
                 return self._database.execute(query, values).fetchall()
         except sqlite3.Error as error:
-            raise unavailable(self._path, error) from error
+            raise LEDGER_FILE.unavailable(self._path, error) from error
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
@@ -241,7 +241,7 @@ class SqliteLedger:
                 yield self._database
                 self._database.execute("COMMIT")
             except sqlite3.Error as error:
-                raise unavailable(self._path, error) from error
+                raise LEDGER_FILE.unavailable(self._path, error) from error
             finally:
                 if self._database.in_transaction:
                     self._database.execute("ROLLBACK")

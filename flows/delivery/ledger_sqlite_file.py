@@ -1,4 +1,4 @@
-"""The SQLite ledger's file: its schema, how it is opened, and what its errors ask for.
+"""The SQLite ledger's file: its schema, and what its errors ask for.
 
 `delivery.due` is when a claim may move the row, in seconds since the epoch: 0 while pending, a
 deferred row's time, the end of a lease; NULL where none may. `tally` has the number of an issue's
@@ -9,20 +9,10 @@ it, and there are no zeros in it.
 from __future__ import annotations
 
 import sqlite3
-from contextlib import closing
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from flows.errors import SettingsError, StorageError
+from flows.sqlite_file import SqliteFile
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-VERSION: Final = 1
-# "grlt", which `file` and `sqlite3` show: another program's database is never taken for a ledger.
-APPLICATION_ID: Final = 0x67726C74
-
-_BUSY_SECONDS: Final = 60  # a million recipients take a third of it to enrol
-_LARGEST_IDLE_LOG_BYTES: Final = 64 << 20
 _SCHEMA: Final = (
     """CREATE TABLE issue (
         number INTEGER PRIMARY KEY,
@@ -76,88 +66,17 @@ _REMEDIES: Final = {
     sqlite3.SQLITE_CORRUPT: "Restore it from a backup: an empty one would not know what was sent.",
     sqlite3.SQLITE_NOTADB: "Restore it from a backup: an empty one would not know what was sent.",
 }
-_PRIMARY_CODE: Final = 0xFF
 
-
-def open_database(path: Path) -> sqlite3.Connection:
-    """Return a connection to the ledger's file at `path`, made with its folder if need be.
-
-    Raises:
-        SettingsError: the file is another program's, or a newer version's.
-        StorageError: the file can't be opened or made.
-    """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        database = sqlite3.connect(
-            path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
-        )
-    except OSError as error:
-        raise StorageError(
-            f"the ledger's folder {path.parent} can't be made: {error.strerror}",
-            remedy=f"See to the rights of the folder above it, {_RESUME}",
-            path=str(path),
-        ) from error
-    except sqlite3.Error as error:
-        raise unavailable(path, error) from error
-    try:
-        _prepare(path, database)
-    except sqlite3.Error as error:
-        database.close()
-        raise unavailable(path, error) from error
-    except BaseException:
-        database.close()
-        raise
-    return database
-
-
-def unavailable(path: Path, error: sqlite3.Error) -> StorageError:
-    """Return what SQLite's `error` about the file at `path` means, and what to do about it."""
-    # Errors of the sqlite3 module itself (a closed connection, say) have no code.
-    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & _PRIMARY_CODE
-    return StorageError(
-        f"the ledger {path} can't be used: {error}",
-        remedy=_REMEDIES.get(code, f"See to the disk it is on, {_RESUME}"),
-        path=str(path),
-    )
-
-
-def _prepare(path: Path, database: sqlite3.Connection) -> None:
-    _refuse_others(path, database)
-    database.execute("PRAGMA journal_mode = WAL")
-    database.execute("PRAGMA synchronous = FULL")
-    database.execute(f"PRAGMA journal_size_limit = {_LARGEST_IDLE_LOG_BYTES}")
-    if _pragma(database, "user_version") == VERSION:
-        return
-    database.execute("BEGIN IMMEDIATE")
-    # Another process may have made the schema while this one waited for its turn.
-    if _pragma(database, "user_version") != VERSION:
-        for statement in _SCHEMA:
-            database.execute(statement)
-        database.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-        database.execute(f"PRAGMA user_version = {VERSION}")
-    database.execute("COMMIT")
-
-
-def _refuse_others(path: Path, database: sqlite3.Connection) -> None:
-    # One statement: between two, another process could make the schema.
-    [(tables, application, version)] = database.execute(
-        "SELECT (SELECT count(*) FROM sqlite_schema), application_id, user_version"
-        " FROM pragma_application_id, pragma_user_version"
-    )
-    if tables and application != APPLICATION_ID:
-        raise SettingsError(
-            f"{path} is a database of another program",
-            remedy="Name another file in GRIDLETTER_LEDGER.",
-            setting="GRIDLETTER_LEDGER",
-        )
-    if version > VERSION:
-        raise SettingsError(
-            f"the ledger {path} was written by a newer version of Gridletter",
-            remedy="Upgrade Gridletter, or name another file in GRIDLETTER_LEDGER.",
-            setting="GRIDLETTER_LEDGER",
-        )
-
-
-def _pragma(database: sqlite3.Connection, name: str) -> int:
-    with closing(database.execute(f"PRAGMA {name}")) as cursor:
-        return int(cursor.fetchone()[0])
+LEDGER_FILE: Final = SqliteFile(
+    name="ledger",
+    setting="GRIDLETTER_LEDGER",
+    application_id=0x67726C74,  # "grlt"
+    version=1,
+    schema=_SCHEMA,
+    busy_seconds=60,  # a million recipients take a third of it to enrol
+    remedies=_REMEDIES,
+    other_remedy=f"See to the disk it is on, {_RESUME}",
+    folder_remedy=f"See to the rights of the folder above it, {_RESUME}",
+    foreign_remedy="Name another file in GRIDLETTER_LEDGER.",
+    newer_remedy="Upgrade Gridletter, or name another file in GRIDLETTER_LEDGER.",
+)

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from flows.delivery.group_commit import GroupCommit
 from flows.errors import StorageError
-from flows.gateway.inbox_file import InboxFile
+from flows.gateway.inbox_file import INBOX_FILE
+from flows.sqlite_file import SharedConnection
 
 if TYPE_CHECKING:
     import sqlite3
@@ -113,7 +114,7 @@ class Inbox:
         most_waiting_mb: int = MOST_WAITING_MB,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._file = InboxFile(file)
+        self._file = SharedConnection(INBOX_FILE, file)
         self._most_waiting_bytes = most_waiting_mb << 20
         self._clock = clock
         self._put: GroupCommit[_Push, Message | InboxFull] = GroupCommit(self._put_together)
