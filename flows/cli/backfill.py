@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections import Counter
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import MofNCompleteColumn
 
 from flows import settings
 from flows.cli.app import app
-from flows.cli.shown import Json, outcome_line
+from flows.cli.shown import Json, outcome_line, progress_bar
 from flows.progress import on_progress
 
 
@@ -39,22 +37,8 @@ def backfill(
     options = settings.load()
     from flows.local import backfill_archive  # noqa: PLC0415 - brings the flow's imports
 
-    bar = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-        disable=not sys.stderr.isatty(),
-        transient=True,
-    )
-    with bar:
-        task = bar.add_task("starting", total=None)
-        on_progress.set(
-            lambda what, done, total: bar.update(
-                task, description=what, completed=done, total=total
-            )
-        )
+    with progress_bar("starting", MofNCompleteColumn()) as progress:
+        on_progress.set(progress)
         outcomes = backfill_archive(sources, options, jobs or _cores())
     counts = Counter(outcome.state for _, outcome in outcomes)
     for source, outcome in outcomes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
@@ -11,15 +12,18 @@ from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    ProgressColumn,
     TaskID,
+    TaskProgressColumn,
     TextColumn,
     TimeElapsedColumn,
+    TimeRemainingColumn,
 )
 
 from flows.progress import on_progress
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from flows.outcome import Outcome
 
@@ -34,6 +38,32 @@ def outcome_line(source: str, outcome: Outcome) -> str:
     if outcome.mails:
         where += f" ({outcome.mails} mails)"
     return f"{outcome.state:<10} {what}: {outcome.reason or where}"
+
+
+@contextmanager
+def progress_bar(
+    what: str, amount: ProgressColumn | None = None
+) -> Iterator[Callable[[str, int, int], None]]:
+    """Draw a bar on stderr while it is a terminal; give what moves it: what, done, of how many.
+
+    Args:
+        what: What is being done at first.
+        amount: How the amount done is shown; by default as a percentage.
+    """
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        amount or TaskProgressColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        disable=not sys.stderr.isatty(),
+        transient=True,
+    )
+    with bar:
+        task = bar.add_task(what, total=None)
+        yield lambda now, done, total: bar.update(
+            task, description=now, completed=done, total=total
+        )
 
 
 def with_progress(steps: Iterable[_Step], total: int) -> Iterator[_Step]:

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import json
 import sys
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from flows import settings
 from flows.cli.app import app
+from flows.cli.shown import progress_bar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
     from flows.archive.rebuild import Rebuilt
 
 group = typer.Typer(
@@ -40,7 +36,7 @@ def build(
 
     options = settings.load()
     archive = Archive(open_store(options.archive_address), options.archive_url)
-    with _progress() as progress:
+    with progress_bar("starting") as progress:
         rebuilt = archive.rebuild(progress)
     for error in rebuilt.damaged:
         print(f"gridletter: {error}", file=sys.stderr)
@@ -57,22 +53,3 @@ def build(
 def _described(rebuilt: Rebuilt) -> dict[str, object]:
     damaged = [{"path": error.data["path"], "reason": str(error)} for error in rebuilt.damaged]
     return {"issues": rebuilt.issues, "damaged": damaged, "removed": rebuilt.removed}
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[str, int, int], None]]:
-    """Draw a bar on stderr while it is a terminal; give what moves it."""
-    bar = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TaskProgressColumn(),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-        disable=not sys.stderr.isatty(),
-        transient=True,
-    )
-    with bar:
-        task = bar.add_task("starting", total=None)
-        yield lambda what, done, total: bar.update(
-            task, description=what, completed=done, total=total
-        )

@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import json
 import sys
-from contextlib import contextmanager
+from functools import partial
 from pathlib import Path  # noqa: TC003 - typer reads the annotation
 from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from flows import settings
 from flows.cli.app import app
+from flows.cli.shown import progress_bar
 from flows.delivery.directory import open_directory
 from flows.delivery.ledger import open_ledger
 from flows.delivery.subscribers import Subscriber, address, barred
 from flows.errors import SubscriberError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterable
 
 group = typer.Typer(
     help="Say who gets which newsletter.", no_args_is_help=True, rich_markup_mode=None
@@ -82,13 +81,13 @@ def import_(
     from flows.delivery.subscribers_import import import_file  # noqa: PLC0415 - only needed here
 
     place = settings.load().ledger_address
-    with _progress("importing") as progress:
+    with progress_bar("importing") as progress:
         report = import_file(
             file,
             open_directory(place),
             open_ledger(place),
             report_refusal=lambda error: print(f"gridletter: {error}", file=sys.stderr),
-            progress=progress,
+            progress=partial(progress, "importing"),
         )
     print(f"{report.added} added, {report.known} known already, {report.refused} refused")
     raise typer.Exit(code=1 if report.refused else 0)
@@ -132,20 +131,3 @@ def remove(
 def _export_json(subscribers: Iterable[Subscriber], file: TextIO) -> None:
     lines = (json.dumps(vars(reader), ensure_ascii=False) for reader in subscribers)
     file.writelines(f"{line}\n" for line in lines)
-
-
-@contextmanager
-def _progress(what: str) -> Iterator[Callable[[int, int], None]]:
-    """Draw a bar on stderr while it is a terminal; give what moves it."""
-    bar = Progress(
-        TextColumn(what),
-        BarColumn(),
-        TaskProgressColumn(),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-        disable=not sys.stderr.isatty(),
-        transient=True,
-    )
-    with bar:
-        task = bar.add_task(what, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
