@@ -98,7 +98,10 @@ def _from_file(data: bytes, where: str) -> Iterator[Payload]:
 def _from_text(text: str, where: str, depth: int = 0) -> Iterator[Payload]:
     """Yield the documents in a message, or in the text of one of its payloads."""
     if _ESCAPED.match(text) or ("\\" in text and not text.startswith("<")):
-        text = _unescape(text, where).strip(_BLANK)
+        try:
+            text = unescaped(text).strip(_BLANK)
+        except ValueError as error:
+            raise _no_message(text, where) from error
     if text.startswith("<"):
         yield from _from_xml(text.encode("utf-8", "surrogatepass"), where, depth)
         return
@@ -159,13 +162,14 @@ def _from_payload(payload: etree._Element, where: str, depth: int) -> Iterator[P
         yield from _from_text((text or "").strip(_BLANK), where, depth)
 
 
-def _unescape(text: str, where: str) -> str:
-    """Return what a JSON string stands for; `text` has its quotes or has lost them."""
+def unescaped(text: str) -> str:
+    """Return what a JSON string stands for; `text` has its quotes or has lost them.
+
+    Raises:
+        ValueError: it is no JSON string.
+    """
     literal = text if text.startswith('"') else f'"{text}"'
-    try:
-        return str(json.loads(literal, strict=False))
-    except ValueError as error:
-        raise _no_message(text, where) from error
+    return str(json.loads(literal, strict=False))
 
 
 def _no_message(text: str, where: str) -> MessageError:

@@ -6,7 +6,6 @@ set that can be read. Whether a message is sound, and of use, is for the flow to
 
 from __future__ import annotations
 
-import json
 import zlib
 from base64 import b64decode, b64encode
 from contextlib import suppress
@@ -15,7 +14,7 @@ from typing import Final
 
 from starlette.exceptions import HTTPException
 
-from flows.document.message import MAX_MESSAGE_BYTES
+from flows.document.message import MAX_MESSAGE_BYTES, unescaped
 from flows.document.packed import is_packed
 from flows.document.strict_xml import root_name
 
@@ -85,9 +84,8 @@ def is_message(text: str) -> bool:
     if _is_xml(text):
         return True
     if text.startswith(_ESCAPED):
-        literal = text if text.startswith('"') else f'"{text}"'
         try:
-            text = str(json.loads(literal, strict=False)).strip(_BLANK)
+            text = unescaped(text).strip(_BLANK)
         except ValueError:
             return False
         if _is_xml(text):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from lxml import etree
 
-from flows.document.strict_xml import local, namespace
+from flows.document.strict_xml import STRICT, local, namespace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -73,16 +73,7 @@ def glance(text: str) -> Glance:
 
 def _events(beginning: str) -> Iterator[tuple[str, etree._Element]]:
     """Yield the start and the end of each element, as far as the beginning is well-formed."""
-    parser = etree.XMLPullParser(
-        ("start", "end"),
-        encoding="utf-8",
-        resolve_entities=False,
-        no_network=True,
-        load_dtd=False,
-        huge_tree=False,
-        remove_comments=True,
-        remove_pis=True,
-    )
+    parser = etree.XMLPullParser(("start", "end"), **STRICT)
     with suppress(etree.XMLSyntaxError):
         parser.feed(beginning.encode("utf-8", "replace"))
     yield from parser.read_events()
