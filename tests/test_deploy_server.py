@@ -58,6 +58,12 @@ def outputs(tmp_path):
     return write
 
 
+def deploy_to_push(stack):
+    """Deploy to the push pool with the outputs of a stack; return what was printed."""
+    pool, image = ("--pool", "push", "--type", "ecs:push"), ("--image", "registry/flow:1")
+    return run("deploy", *pool, *image, "--stack-outputs", stack)
+
+
 def test_a_dry_run_touches_nothing_and_a_second_deployment_changes_nothing(api):
     """A dry run names all and creates none of it; deploying a second time changes nothing."""
     asked = ("deploy", "--pool", "local", "--type", "process", "--expect", "A65=25h", "--json")
@@ -147,17 +153,7 @@ def test_a_block_that_stands_is_not_overwritten(api, cloud, outputs, monkeypatch
 
     Secret(value="entered by hand").save("entsoe-api-key", overwrite=True)
     monkeypatch.setenv("GRIDLETTER_ENTSOE_API_KEY", "another")
-    run(
-        "deploy",
-        "--pool",
-        "push",
-        "--type",
-        "ecs:push",
-        "--image",
-        "registry/flow:1",
-        "--stack-outputs",
-        outputs(),
-    )
+    deploy_to_push(outputs())
     assert Secret.load("entsoe-api-key").get() == "entered by hand"
 
 
@@ -165,17 +161,7 @@ def test_a_hand_edited_webhook_is_set_right(cloud, api, outputs):
     """A template that was changed in Prefect Cloud is put back, under the same address."""
     slug = cloud.webhooks[1]["slug"]
     cloud.webhooks[1]["template"] = "{}"
-    printed = run(
-        "deploy",
-        "--pool",
-        "push",
-        "--type",
-        "ecs:push",
-        "--image",
-        "registry/flow:1",
-        "--stack-outputs",
-        outputs(),
-    )
+    printed = deploy_to_push(outputs())
     assert "updated    webhook gridletter-unsubscribe: template" in printed
     assert cloud.webhooks[1]["slug"] == slug
     assert "gridletter.unsubscribe" in cloud.webhooks[1]["template"]

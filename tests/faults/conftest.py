@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import subprocess
 import time
 from collections import Counter
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import mail_server
@@ -16,7 +18,9 @@ import mail_examples
 from ledger_examples import new_tables
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
+    from pathlib import Path
 
 _FIGURES = pytest.StashKey[dict[str, Counter[str]]]()
 
@@ -96,3 +100,21 @@ def sender(kind, request, server, tmp_path) -> Sender:
     return Sender(
         address, server.port, mail_examples.prepared(link=None), 10, environment=environment
     )
+
+
+@pytest.fixture
+def disk_of(tmp_path: Path) -> Callable[[int], AbstractContextManager[Path]]:
+    """Give what mounts a folder with room for so many megabytes. It takes root, which CI is."""
+    if os.geteuid() != 0 and "CI" not in os.environ:
+        pytest.skip("only root may mount a tmpfs")
+
+    @contextmanager
+    def mounted(size_mb: int) -> Iterator[Path]:
+        folder = tmp_path / "small"
+        folder.mkdir()
+        size = f"size={size_mb}m"
+        subprocess.run(["mount", "-t", "tmpfs", "-o", size, "tmpfs", folder], check=True)
+        yield folder
+        subprocess.run(["umount", "-l", folder], check=True)
+
+    return mounted
