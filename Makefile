@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test faults infra bench lint lab pictures lock clean
+.PHONY: demo test faults infra bench lint lab pictures tools lock clean
 .DEFAULT_GOAL := demo
 
 demo: $(READY)  ## Publish the sample events into ./var and say where to look
@@ -34,6 +34,8 @@ lab: $(READY)  ## Open the notebooks in JupyterLab
 pictures: $(READY)  ## Make images/ anew from the running project (needs Chromium)
 	@$(BIN)/python scripts/make_pictures.py
 
+tools: tools/node_modules/.package-lock.json  ## Install the judges written for Node.js (workflows, IAM policies)
+
 lock:  ## Resolve both lock files anew (needs uv)
 	uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
 		--no-header --no-annotate --quiet --output-file requirements.lock
@@ -60,4 +62,8 @@ infra/.venv/.ready: infra/requirements.txt infra/requirements-dev.txt
 	@$(PYTHON) -m venv infra/.venv
 	@infra/.venv/bin/python -m pip install --quiet --disable-pip-version-check \
 		--requirement infra/requirements-dev.txt
+	@touch $@
+
+tools/node_modules/.package-lock.json: tools/package-lock.json
+	@npm ci --prefix tools --silent
 	@touch $@
