@@ -102,6 +102,15 @@ def test_a_position_comes_once():
         (point(1, element("quantity", 1) * 2), "<quantity> comes twice in one point"),
         (point(1, '<x:quantity xmlns:x="urn:x">9</x:quantity>'), "another namespace"),
         ("", "<Period> has no <Point>"),
+        ("<Point><position>2<x/></position></Point>", "<Point> has no <position> or more than one"),
+        (
+            point(1, element("quantity", 1)) + "<Point><position>2<x/></position></Point>",
+            "<position> has elements in it",
+        ),
+        (
+            point(1, element("quantity", 1)) + point(2, "<quantity>2<x/>3</quantity>"),
+            "<quantity> has elements in it",
+        ),
     ],
     ids=brief,
 )

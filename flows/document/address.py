@@ -19,8 +19,9 @@ from flows.errors import MessageError, MessageTooLarge, StorageError, one_line
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from obstore.store import RetryConfig
+    from obstore.store import ClientConfig, RetryConfig
 
+_S3_CLIENT: ClientConfig = {"connect_timeout": timedelta(seconds=5)}
 _S3_RETRY: RetryConfig = {"max_retries": 2, "retry_timeout": timedelta(seconds=20)}
 """Short: the flow's own retries do the rest."""
 
@@ -39,7 +40,7 @@ def fetch(address: str, longest: int, claims: Sequence[str]) -> bytes:
         MessageError: not below any of `claims`, malformed, nothing there, or no regular file.
         MessageTooLarge: more than `longest` bytes are there.
         StorageError: S3 did not answer, or refused; a later attempt may succeed.
-
+        SettingsError: there are no credentials for S3, or no region.
     """
     if address.startswith("s3:"):
         if not any(address.startswith(f"{place.rstrip('/')}/") for place in claims):
@@ -98,7 +99,8 @@ def _open(path: str, flags: int) -> int:
 def _read_s3(address: str, longest: int) -> bytes:
     # Imported late: no other form of message needs it.
     from obstore.exceptions import BaseError, InvalidPathError  # noqa: PLC0415 - as above
-    from obstore.store import S3Store  # noqa: PLC0415 - as above
+
+    from flows.s3 import open_bucket  # noqa: PLC0415 - as above
 
     parts = urlsplit(address)
     key = parts.path.lstrip("/")
@@ -106,8 +108,7 @@ def _read_s3(address: str, longest: int) -> bytes:
         what = f"{one_line(address)} is no address of an object"
         raise MessageError(what, remedy="Write it as s3://bucket/key")
     try:
-        store = S3Store(parts.netloc, retry_config=_S3_RETRY)
-        found = store.get(key)
+        found = open_bucket(parts.netloc, client=_S3_CLIENT, retry=_S3_RETRY).get(key)
         if found.meta["size"] > longest:
             raise _too_large(address, longest)
         return bytes(found.bytes())

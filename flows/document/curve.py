@@ -44,12 +44,13 @@ class Curve(NamedTuple):
 class Filled(NamedTuple):
     """A curve on its grid: row i holds from starts[i] to ends[i] (ns since 1970, UTC).
 
-    `points` is the number of the point that each row takes its value from; -1 where none does.
+    `points` is the number of the point that each row takes its value from, -1 where none does;
+    None where row i takes that of point i, and all points are taken.
     """
 
     starts: Integers
     ends: Integers
-    points: Integers
+    points: Integers | None
 
 
 def fill(curve: Curve, places: Grid, *, variable: bool, steps: bool) -> Filled:
@@ -65,20 +66,25 @@ def fill(curve: Curve, places: Grid, *, variable: bool, steps: bool) -> Filled:
         ValueError: a position comes twice or is beyond the period.
 
     """
-    order = np.argsort(curve.positions, kind="stable")
-    first = curve.positions[order] - 1
+    first, order = curve.positions - 1, None
+    if not (first[1:] > first[:-1]).all():
+        order = np.argsort(first, kind="stable")
+        first = first[order]
+        again = np.flatnonzero(np.diff(first) == 0)
+        if again.size:
+            raise ValueError(f"has position {first[again[0]] + 1} twice")
     if first[-1] >= places.count:
         raise ValueError(f"has position {first[-1] + 1}, but only {places.count} places")
-    again = np.flatnonzero(np.diff(first) == 0)
-    if again.size:
-        raise ValueError(f"has position {first[again[0]] + 1} twice")
     following = np.append(first[1:], places.count) if variable else first + 1
     if steps:
         return Filled(places.at(first), places.at(following), order)
+    edges = places.at(np.arange(places.count + 1, dtype=np.int64))
+    if len(first) == places.count:
+        return Filled(edges[:-1], edges[1:], order)
+    order = np.arange(len(first)) if order is None else order
     points = np.full(places.count, -1, dtype=np.int64)
     if variable:
         points[first[0] :] = np.repeat(order, following - first)
     else:
         points[first] = order
-    edges = places.at(np.arange(places.count + 1, dtype=np.int64))
     return Filled(edges[:-1], edges[1:], points)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from itertools import pairwise
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import pandas as pd
@@ -13,50 +14,69 @@ if TYPE_CHECKING:
     from flows.document.curve import Objects
     from flows.document.series import Block
 
+_TEXTS: Final = pd.Index(
+    (
+        "unit",
+        "measure",
+        "psr_type",
+        "direction",
+        "sequence",
+        "currency",
+        "resolution",
+        "business_type",
+        "agreement_type",
+        "category",
+        "resource",
+    )
+)
+"""Columns of plain objects; in one array they cost pandas what one column does, not eleven."""
 
 _NO_TIME = np.empty(0, dtype=np.int64)
 _NO_VALUE = np.empty(0, dtype=np.float64)
-_NO_OBJECT = np.empty(0, dtype=object)
 
 
 def build(blocks: Sequence[Block]) -> pd.DataFrame:
     """Return one row per value, series by series as they stand in the document, each by time."""
-    sizes = [len(block.values) for block in blocks]
-
-    def each(constants: Iterable[object]) -> pd.Series:
-        column = np.empty(len(blocks), dtype=object)
-        column[:] = list(constants)
-        return pd.Series(np.repeat(column, sizes), dtype=object)
-
     starts = np.concatenate([_NO_TIME, *(block.starts for block in blocks)])
     ends = np.concatenate([_NO_TIME, *(block.ends for block in blocks)])
-    headers = [block.header for block in blocks]
-    frame = pd.DataFrame(
-        {
-            "start": pd.DatetimeIndex(starts.view("M8[ns]"), tz="UTC"),
-            "end": pd.DatetimeIndex(ends.view("M8[ns]"), tz="UTC"),
-            "value": np.concatenate([_NO_VALUE, *(block.values for block in blocks)]),  # noqa: PD011 - an array
-            "unit": each(block.unit for block in blocks),
-            "measure": each(block.kind.measure for block in blocks),
-            "psr_type": each(header.psr_type for header in headers),
-            "direction": _objects(block.directions for block in blocks),
-            "sequence": each(header.sequence for header in headers),
-            "currency": each(header.currency for header in headers),
-            "resolution": each(block.resolution for block in blocks),
-            "business_type": each(header.business_type for header in headers),
-            "agreement_type": each(header.agreement_type for header in headers),
-            "category": _objects(block.categories for block in blocks),
-            "resource": each(header.resource for header in headers),
-        }
-    )
-    order = np.lexsort((starts, np.repeat(_series_numbers(blocks), sizes)))
-    if (np.diff(order) == 1).all():
+    values = np.concatenate([_NO_VALUE, *(block.values for block in blocks)])  # noqa: PD011 - an array
+    frame = pd.DataFrame(_texts(blocks, len(values)).T, columns=_TEXTS, dtype=object, copy=False)
+    frame.insert(0, "start", pd.DatetimeIndex(starts.view("M8[ns]"), tz="UTC"))
+    frame.insert(1, "end", pd.DatetimeIndex(ends.view("M8[ns]"), tz="UTC"))
+    frame.insert(2, "value", values)
+    numbers = _series_numbers(blocks)
+    if _in_order(blocks, numbers):
         return frame
+    order = np.lexsort((starts, np.repeat(numbers, [len(block.values) for block in blocks])))
     return frame.iloc[order].reset_index(drop=True)
 
 
-def _objects(columns: Iterable[Objects]) -> pd.Series:
-    return pd.Series(np.concatenate([_NO_OBJECT, *columns]), dtype=object)
+def _texts(blocks: Iterable[Block], count: int) -> Objects:
+    """Return the `count` values of each of `_TEXTS`."""
+    texts: Objects = np.empty((len(_TEXTS), count), dtype=object)
+    end = 0
+    for block in blocks:
+        start, end = end, end + len(block.values)
+        header = block.header
+        for row, text in zip(
+            texts,
+            (
+                block.unit,
+                block.kind.measure,
+                header.psr_type,
+                block.directions,
+                header.sequence,
+                header.currency,
+                block.resolution,
+                header.business_type,
+                header.agreement_type,
+                block.categories,
+                header.resource,
+            ),
+            strict=True,
+        ):
+            row[start:end] = text
+    return texts
 
 
 def _series_numbers(blocks: Sequence[Block]) -> list[int]:
@@ -65,3 +85,11 @@ def _series_numbers(blocks: Sequence[Block]) -> list[int]:
     return [
         numbers.setdefault((block.header.identity, block.kind), len(numbers)) for block in blocks
     ]
+
+
+def _in_order(blocks: Sequence[Block], numbers: Sequence[int]) -> bool:
+    """Say whether the blocks stand series by series, each by time, as their own values do."""
+    return all(
+        ahead < number or (ahead == number and first.starts[-1] <= block.starts[0])
+        for (ahead, first), (number, block) in pairwise(zip(numbers, blocks, strict=True))
+    )

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from flows.document.decimals import is_decimal
 from flows.document.fields import ANY
 from flows.document.moments import parse_time
-from flows.document.points import is_decimal
 from flows.document.strict_xml import fault, local
 from flows.errors import one_line
 

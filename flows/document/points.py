@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import math
-import re
-from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from flows.document.codes import FLOW_DIRECTIONS, PAYMENT_DIRECTIONS
 from flows.document.curve import Curve
+from flows.document.decimals import DECIMALS, POSITIONS, are_all
 from flows.document.fields import ANY, CODE, Fields
-from flows.document.strict_xml import children, fault, local_name, namespace
+from flows.document.plain_points import read_plain, role
+from flows.document.strict_xml import children, fault, namespace
 
 if TYPE_CHECKING:
+    import re
     from collections.abc import Mapping
 
     from lxml import etree
@@ -22,10 +22,6 @@ if TYPE_CHECKING:
     from flows.document.curve import Floats, Integers, Objects
     from flows.document.series_header import SeriesHeader
     from flows.errors import DocumentError
-
-_DECIMALS = re.compile(r"(?:[+-]?(?:\d++(?:\.\d*+)?|\.\d++)(?:[eE][+-]?\d{1,3})?\n)*+", re.ASCII)
-_POSITIONS = re.compile(r"(?:[1-9]\d{0,8}\n)*+", re.ASCII)
-_CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 
 class _Column(NamedTuple):
@@ -36,16 +32,11 @@ class _Column(NamedTuple):
     texts: list[str]
 
 
-@lru_cache(maxsize=512)
-def _role(tag: str) -> tuple[str, str]:
-    """Return (role, measure) of an element of a point.
+class _Compound(NamedTuple):
+    """An element that holds others, and the number of the point that it stands in."""
 
-    The schemas name values in two ways: quantity, secondaryQuantity; and price.amount,
-    imbalance_Price.amount, unavailable_Quantity.quantity, flowDirection.direction.
-    """
-    stem, _, attribute = local_name(tag).rpartition(".")
-    measure = _CAMEL.sub("_", stem or attribute).lower()
-    return ("quantity" if attribute.lower().endswith("quantity") else attribute), measure
+    point: int
+    item: etree._Element
 
 
 def read_curves(period: etree._Element, header: SeriesHeader) -> list[Curve]:
@@ -62,24 +53,13 @@ def read_curves(period: etree._Element, header: SeriesHeader) -> list[Curve]:
         DocumentError: no point, a position that is no number, a value that is no finite number.
 
     """
+    plain = read_plain(period, header)
+    if plain is not None:
+        return [plain]
     points = children(period, "Point")
     if not points:
         raise fault(period, "has no <Point>")
-    columns: dict[str, _Column] = {}
-    compound: list[tuple[int, etree._Element]] = []
-    for number, point in enumerate(points):
-        for item in point:
-            tag = str(item.tag)
-            column = columns.get(tag)
-            if column is None:
-                if len(item):
-                    compound.append((number, item))
-                    continue
-                if namespace(tag) != namespace(str(point.tag)):
-                    raise fault(item, "is of another namespace than its point")
-                column = columns[tag] = _Column(tag, [], [])
-            column.points.append(number)
-            column.texts.append(item.text or "")
+    columns, compound = _columns(points)
     positions = _positions(points, columns)
     curves = _plain_curves(points, positions, columns, header)
     curves += _compound_curves(points, positions, compound, header)
@@ -90,12 +70,36 @@ def read_curves(period: etree._Element, header: SeriesHeader) -> list[Curve]:
     return [part for curve in curves for part in _by_qualifier(curve)]
 
 
+def _columns(points: list[etree._Element]) -> tuple[dict[str, _Column], list[_Compound]]:
+    """Return the texts of the points by the elements' tags, and the elements that hold others."""
+    columns: dict[str, _Column] = {}
+    compound: list[_Compound] = []
+    for number, point in enumerate(points):
+        for item in point:
+            tag = str(item.tag)
+            column = columns.get(tag)
+            if column is None:
+                if len(item):
+                    compound.append(_Compound(number, item))
+                    continue
+                if namespace(tag) != namespace(str(point.tag)):
+                    raise fault(item, "is of another namespace than its point")
+                column = columns[tag] = _Column(tag, [], [])
+            elif len(item):
+                raise fault(item, "has elements in it, unlike the first of its name")
+            column.points.append(number)
+            column.texts.append(item.text or "")
+    return columns, compound
+
+
 def _positions(points: list[etree._Element], columns: dict[str, _Column]) -> Integers:
-    column = next((c for c in columns.values() if _role(c.tag)[1] == "position"), None)
+    column = next((c for c in columns.values() if role(c.tag)[1] == "position"), None)
     if column is None or column.points != list(range(len(points))):
-        point = next(point for point in points if len(children(point, "position")) != 1)
-        raise fault(point, "has no <position> or more than one")
-    _check(points, column, _POSITIONS, "is no position: a whole number from 1")
+        # A position that holds elements is none.
+        sound = ([len(item) for item in children(point, "position")] == [0] for point in points)
+        at = next((at for at, is_sound in enumerate(sound) if not is_sound), 0)
+        raise fault(points[at], "has no <position> or more than one")
+    _check(points, column, POSITIONS, "is no position: a whole number from 1")
     return np.fromiter(map(int, column.texts), np.int64, len(points))
 
 
@@ -110,19 +114,19 @@ def _plain_curves(
     directions = _all(points, header.direction)
     payments: dict[str, Objects] = {}
     for column in columns.values():
-        role, measure = _role(column.tag)
-        if role == "category":
+        kind, measure = role(column.tag)
+        if kind == "category":
             categories = _codes(points, column, {}, None)
-        elif role == "direction" and measure.startswith("flow"):
+        elif kind == "direction" and measure.startswith("flow"):
             directions = _codes(points, column, FLOW_DIRECTIONS, header.direction)
-        elif role == "direction":
+        elif kind == "direction":
             payments[measure] = _codes(points, column, PAYMENT_DIRECTIONS, header.direction)
     curves: list[Curve] = []
     for column in columns.values():
-        role, measure = _role(column.tag)
-        if role not in {"amount", "quantity"}:
+        kind, measure = role(column.tag)
+        if kind not in {"amount", "quantity"}:
             continue
-        is_price = role == "amount"
+        is_price = kind == "amount"
         curves.append(
             Curve(
                 measure=measure,
@@ -139,7 +143,7 @@ def _plain_curves(
 def _compound_curves(
     points: list[etree._Element],
     positions: Integers,
-    compound: list[tuple[int, etree._Element]],
+    compound: list[_Compound],
     header: SeriesHeader,
 ) -> list[Curve]:
     """Return the curves of `<Financial_Price>` elements, one for each kind that the points have."""
@@ -151,7 +155,7 @@ def _compound_curves(
             continue
         payment = fields.get("direction")
         direction = PAYMENT_DIRECTIONS.get(payment, payment) if payment else header.direction
-        kind = (_role(str(item.tag))[1], fields.get("priceDescriptor.type"), direction)
+        kind = (role(str(item.tag))[1], fields.get("priceDescriptor.type"), direction)
         column = columns.setdefault(kind, _Column(str(item.tag), [], []))
         column.points.append(number)
         column.texts.append(amount)
@@ -215,7 +219,7 @@ def _values(points: list[etree._Element], column: _Column) -> Floats:
     again = np.flatnonzero(np.diff(column.points) == 0)
     if again.size:
         raise _blame(points, column, int(again[0]) + 1, "comes twice in one point")
-    _check(points, column, _DECIMALS, "is no decimal number")
+    _check(points, column, DECIMALS, "is no decimal number")
     numbers = np.fromiter(map(float, column.texts), np.float64, len(column.texts))
     infinite = np.flatnonzero(~np.isfinite(numbers))
     if infinite.size:
@@ -229,24 +233,13 @@ def _check(
     points: list[etree._Element], column: _Column, lines: re.Pattern[str], what: str
 ) -> None:
     """Raise unless each text of the column, put on a line of its own, is what `lines` describes."""
-    joined = "\n".join(column.texts) + "\n"
-    if joined.count("\n") == len(column.texts) and lines.fullmatch(joined):
+    if are_all(column.texts, lines):
         return
     for at, text in enumerate(column.texts):
-        inner = text.strip()
-        if "\n" in inner or not lines.fullmatch(inner + "\n"):
+        if not are_all([text.strip()], lines):
             raise _blame(points, column, at, f"{what}: {text!r}")
 
 
 def _blame(points: list[etree._Element], column: _Column, at: int, what: str) -> DocumentError:
     point = points[column.points[at]]
     return fault([item for item in point if item.tag == column.tag][-1], what)
-
-
-def is_decimal(text: str) -> bool:
-    """Say whether `text` is a finite decimal number as the schemas write one."""
-    return (
-        "\n" not in text
-        and _DECIMALS.fullmatch(text + "\n") is not None
-        and math.isfinite(float(text))
-    )

@@ -102,11 +102,12 @@ def _read_period(
 
 
 def _block(curve: Curve, filled: Filled, header: SeriesHeader, resolution: str) -> Block:
+    values, categories, directions = curve.values, curve.categories, curve.directions
     points = filled.points
-    # Number -1, a place without a point, takes what is put behind the last point here.
-    values = np.append(curve.values, np.nan)[points]
-    categories = np.concatenate([curve.categories, [None]])[points]
-    directions = np.concatenate([curve.directions, [header.direction]])[points]
+    if points is not None:
+        values, categories, directions = values[points], categories[points], directions[points]
+        empty = points < 0
+        values[empty], categories[empty], directions[empty] = np.nan, None, header.direction
     return Block(
         header=header,
         kind=Kind(curve.measure, frozenset(curve.categories) - {None}, frozenset(directions)),
