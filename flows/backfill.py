@@ -1,54 +1,34 @@
-"""The flow: a folder of documents becomes issues in the archive, and no mail goes out.
+"""The flows that fill the archive with documents of the past; no mail goes out.
 
-It is one flow run with no tasks in it: for years of documents, what Prefect records of each would
-take longer than the issue itself. What is in the archive is not made again, so that a backfill that
-was ended in any way goes on where it was.
+`backfill` does a folder in one flow run with no tasks in it: for years of documents, what Prefect
+records of each would take longer than the issue itself. What is in the archive is not made again,
+so that a backfill that was ended in any way goes on where it was. `backfill-event` does one
+document: by it `flows.backfill_pool` has a work pool do a folder.
 """
 
 from __future__ import annotations
 
-import heapq
-from collections import Counter, deque
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import replace
-from threading import Lock
-from typing import TYPE_CHECKING, Final, cast
-from zoneinfo import ZoneInfo
+from typing import TYPE_CHECKING, cast
 
 from prefect import flow, get_run_logger
+from prefect.states import Completed
 
-from flows import backfill_plan, inputs, settings, steps
-from flows import issue as issues
+from flows import backfill_turns, document, settings
 from flows.archive import Archive, open_store
-from flows.document import reference
-from flows.errors import (
-    GridletterError,
-    PermanentError,
-    ReferenceUnavailable,
-    RetryableError,
-    SettingsError,
-    one_line,
-)
+from flows.errors import MessageError, NewsletterError, PermanentError
 from flows.notebook import nursery
 from flows.notebook.newsletter import catalogue
-from flows.notebook.run import run
-from flows.outcome import Outcome
-from flows.progress import on_progress
+from flows.press import Press
 
 if TYPE_CHECKING:
-    import logging
-    from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
 
-    from flows.backfill_plan import Entry, Plan
-    from flows.document import MarketDocument
-    from flows.settings import Settings
+    from prefect.client.schemas.objects import State
+
+    from flows.notebook.newsletter import Newsletter
+    from flows.outcome import Outcome
 
     Outcomes = list[tuple[str, Outcome]]
-    LoggerLike = logging.Logger | logging.LoggerAdapter[logging.Logger]
-
-_CAPACITY_TIMEOUT_SECONDS: Final = 10
-# When the world fails so often in a row, the rest would fail as well.
-_GIVE_UP_AFTER: Final = 10
 
 
 class BackfillFailed(PermanentError):
@@ -80,19 +60,16 @@ def backfill(sources: list[str], jobs: int) -> Outcomes:
     logger = get_run_logger()
     for error in found.broken:
         logger.error(str(error))
-    paths = backfill_plan.files(sources)
-    plan = backfill_plan.make(
-        paths, found.newsletters, archive, lambda done: _report("reading", done, len(paths))
+    press = Press(options, archive, logger)
+    outcomes = backfill_turns.fill(
+        archive,
+        sources,
+        found.newsletters,
+        lambda entry: press.publish(entry.newsletter, entry.document()),
+        jobs=jobs,
+        logger=logger,
     )
-    press = _Press(options, archive, logger)
-    outcomes = [*plan.outcomes, *_run(plan, press, jobs)]
-    _refresh_search(archive, logger)
-    failed = [(source, outcome) for source, outcome in outcomes if outcome.state == "failed"]
-    for source, outcome in failed:
-        logger.error("%s: %s", source, outcome.reason)
-    counts = Counter(outcome.state for _, outcome in outcomes)
-    logger.info(", ".join(f"{count} {state}" for state, count in counts.items()))
-    if failed:
+    if failed := [outcome for _, outcome in outcomes if outcome.state == "failed"]:
         raise BackfillFailed(
             f"{len(failed)} of {len(outcomes)} did not succeed",
             remedy="Mend the cause and run it again: what is in the archive is not made again.",
@@ -101,135 +78,43 @@ def backfill(sources: list[str], jobs: int) -> Outcomes:
     return outcomes
 
 
-def _run(plan: Plan, press: _Press, jobs: int) -> Iterator[tuple[str, Outcome]]:
-    """Publish each series in its order, up to `jobs` of them at once; yield what became of each."""
-    total = sum(map(len, plan.series.values()))
-    failures = 0
-    for number, (entry, ended) in enumerate(_in_turn(plan, press.publish, jobs), start=1):
-        error = ended.exception()
-        failures = failures + 1 if isinstance(error, RetryableError) else 0
-        if error is not None and failures >= _GIVE_UP_AFTER:
-            raise error
-        yield str(entry.source), ended.result() if error is None else _failed(entry, error)
-        _report("publishing", number, total)
+@flow(name="backfill-event")
+def backfill_event(newsletter: str, event_msg: str) -> State[None]:
+    """Publish one newsletter about one document of the past into the archive only.
 
+    Args:
+        newsletter: Its name.
+        event_msg: The market document, for one zone, or the address where it waits.
 
-def _refresh_search(archive: Archive, logger: LoggerLike) -> None:
-    """Refresh the search; where it fails, the issues are in the archive all the same."""
-    try:
-        archive.refresh_search()
-    except GridletterError as error:
-        logger.warning("the archive's search is not up to date: %s", error)
+    Returns:
+        A completed state whose name and message are state and page, or reason, of the outcome: the
+        results of flow runs stay where they ran.
 
-
-def _in_turn(
-    plan: Plan, publish: Callable[[Entry], Outcome], jobs: int
-) -> Iterator[tuple[Entry, Future[Outcome]]]:
-    """Yield entries as they end. Of those that wait, the oldest is next: no series falls behind."""
-    heads = [
-        (entries[0].turn, number, deque(entries))
-        for number, entries in enumerate(plan.series.values())
-    ]
-    heapq.heapify(heads)
-    running: dict[Future[Outcome], tuple[int, deque[Entry]]] = {}
-    with ThreadPoolExecutor(max_workers=jobs, thread_name_prefix="backfill") as pool:
-        while heads or running:
-            while heads and len(running) < jobs:
-                _, number, entries = heapq.heappop(heads)
-                running[pool.submit(publish, entries[0])] = number, entries
-            ended, _ = wait(running, return_when=FIRST_COMPLETED)
-            for future in ended:
-                number, entries = running.pop(future)
-                yield entries.popleft(), future
-                if entries:
-                    heapq.heappush(heads, (entries[0].turn, number, entries))
-
-
-class _Press:
-    """Makes issues and puts them into the archive."""
-
-    def __init__(self, options: Settings, archive: Archive, logger: LoggerLike) -> None:
-        self._options = options
-        self._archive = archive
-        self._capacities = _Capacities(options, logger)
-
-    def publish(self, entry: Entry) -> Outcome:
-        """Make the issue of `entry`, unless a later revision of the document has one.
-
-        Raises:
-            GridletterError: there is no issue of it.
-        """
-        document, newsletter = entry.document(), entry.newsletter
-        outcome = Outcome("published", newsletter.name, entry.zone)
-        standing = self._archive.revisions(newsletter.name, document)
-        newest = standing[-1] if standing else None
-        if newest is not None and newest.revision > document.revision:
-            reason = f"revision {newest.revision} of the document is published already"
-            return replace(outcome, state="skipped", reason=reason)
-        given = inputs.gather(
-            newsletter, document, self._archive, lambda: self._capacities.of(document)
+    Raises:
+        GridletterError: there is no issue of it.
+    """
+    nursery.warm()
+    options = settings.load()
+    archive = Archive(open_store(options.archive_address), options.archive_url)
+    letter = _named(newsletter, options.notebooks)
+    [payload] = document.unpack(event_msg, [options.claims_url])
+    read = document.read(payload.xml)
+    if not isinstance(read, tuple) or len(read) != 1:
+        raise MessageError(
+            "the message is not one market document for one zone",
+            remedy="Publish it with `gridletter backfill`, which takes messages apart.",
         )
-        executed = run(newsletter, given.values, limits=inputs.limits(self._options))
-        if executed.skip_reason is not None:
-            return replace(outcome, state="skipped", reason=executed.skip_reason)
-        issue, rendering = issues.render(
-            newsletter,
-            document,
-            executed.notebook,
-            given.record,
-            superseded=newest,
-            previous=given.previous,
-            page_url=self._archive.page_url,
-        )
-        is_new = self._archive.commit(issue, rendering.files)
-        self._archive.settle(issue)
-        return replace(
-            outcome,
-            state="published" if is_new else "duplicate",
-            issue_id=issue.issue_id,
-            page=self._archive.page_url(issue.path),
-        )
+    outcome = Press(options, archive, get_run_logger()).publish(letter, read[0])
+    return Completed(name=outcome.state.capitalize(), message=outcome.reason or outcome.page)
 
 
-class _Capacities:
-    """Installed capacities, asked for once for each zone and year."""
-
-    def __init__(self, options: Settings, logger: LoggerLike) -> None:
-        self._folder = options.capacity_cache_folder
-        self._api_key = steps.api_key(options)
-        self._logger = logger
-        self._lock = Lock()
-        self._known: dict[tuple[str, int], Mapping[str, float]] = {}
-
-    def of(self, document: MarketDocument) -> Mapping[str, float]:
-        """Return MW by production type; nothing, and a line to the operator, if unknown."""
-        zone = document.zone
-        year = document.start.astimezone(ZoneInfo(zone.tz)).year
-        with self._lock:
-            if (zone.eic, year) not in self._known:
-                try:
-                    known = reference.installed_capacity(
-                        zone,
-                        year,
-                        api_key=self._api_key,
-                        cache_folder=self._folder,
-                        timeout_seconds=_CAPACITY_TIMEOUT_SECONDS,
-                    )
-                except (ReferenceUnavailable, SettingsError) as error:
-                    self._logger.warning(
-                        "%s %s: issues go out without percentages: %s", zone.name, year, error
-                    )
-                    known = {}
-                self._known[zone.eic, year] = known
-            return self._known[zone.eic, year]
-
-
-def _failed(entry: Entry, error: BaseException) -> Outcome:
-    known = isinstance(error, GridletterError)
-    reason = str(error) if known else one_line(f"{type(error).__name__}: {error}")
-    return Outcome("failed", entry.newsletter.name, entry.zone, reason=reason)
-
-
-def _report(what: str, done: int, total: int) -> None:
-    if (report := on_progress.get()) is not None:
-        report(what, done, total)
+def _named(name: str, folder: Path) -> Newsletter:
+    found = catalogue(folder)
+    for newsletter in found.newsletters:
+        if newsletter.name == name:
+            return newsletter
+    raise NewsletterError(
+        f"there is no newsletter {name} in {folder}",
+        remedy="Deploy an image that has its notebook.",
+        path=folder / f"{name}.ipynb",
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import socket
 import time
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Final, cast
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
 from prefect_email import EmailServerCredentials
 
-from flows import metrics
+from flows import metrics, shards
 from flows.delivery import send
 from flows.delivery.compose import prepare
 from flows.delivery.directory import open_directory
@@ -34,10 +35,12 @@ if TYPE_CHECKING:
     from flows.delivery.ledger import Ledger
     from flows.issue import Issue
     from flows.settings import Settings
+    from flows.shards import Shards
 
 # From here on an operator wants to see how far a send has come.
 LONG_SEND: Final = 500
 _SECONDS_BETWEEN_REPORTS: Final = 2.0
+_SECONDS_BETWEEN_LOOKS: Final = 2.0
 
 
 @dataclass(frozen=True)
@@ -96,9 +99,64 @@ class Post:
         before = self.ledger.counts(issue.delivery_id)
         if self.ledger.next_due(issue.delivery_id) is None:
             return before
-        counts = self._send(issue)
+        helpers = shards.start(issue.path, self._shards(before) - 1)
+        try:
+            counts = self._share(issue, helpers)
+        finally:
+            helpers.dismiss()
         metrics.count_mails(before, counts)
         return counts
+
+    def send_shard(self, issue: Issue, holder: str, runs: int) -> Counter[State]:
+        """Send a part of the issue's mails, as one of `runs` flow runs; return all by state.
+
+        Args:
+            issue: The issue, whose recipients are in the ledger.
+            holder: The name of this shard there.
+            runs: How many flow runs share what the mail server's provider allows.
+
+        Raises:
+            DeliveryError: the server takes nothing from us as things are set.
+            MailServerUnavailable: it can't be reached, or most mails fail.
+            StorageError: ledger or archive can't be used just now.
+        """
+        return self._send(issue, holder, self._policy(runs))
+
+    def _share(self, issue: Issue, helpers: Shards) -> Counter[State]:
+        """Send until nothing is open, or due too late; see to what lost shards leave behind."""
+        holder = f"{socket.gethostname()} {os.getpid()}"
+        while True:
+            policy = self._policy(1 + helpers.count)
+            counts = self._send(issue, holder, policy)
+            if not helpers.count:
+                return counts
+            if not self._is_due_again(issue.delivery_id, helpers, policy):
+                return self.ledger.counts(issue.delivery_id)
+
+    def _is_due_again(self, issue_id: str, helpers: Shards, policy: Policy) -> bool:
+        """Wait for the shards; return whether there is something left that this run may send.
+
+        Whatever they claimed is due again when a lease ends: that bounds the wait, whether the API
+        tells of their end or not.
+        """
+        while (due := self.ledger.next_due(issue_id)) is not None and not self.stop.is_set():
+            now = time.time()
+            if due <= now:
+                return True
+            if due - now > policy.lease_seconds:
+                return False
+            for lost in helpers.lost():
+                self.ledger.expire(issue_id, lost)
+            self.stop.wait(min(due - now, _SECONDS_BETWEEN_LOOKS))
+        return False
+
+    def _shards(self, counts: Counter[State]) -> int:
+        """Return how many flow runs the send is worth."""
+        options = self.settings
+        if self.server is None or not options.is_in_the_cloud:
+            return 1
+        unsent = sum(counts[state] for state in State if state not in SETTLED)
+        return min(math.ceil(unsent / options.mails_per_shard), options.mail_shards)
 
     def _recipients(self, issue: Issue) -> Iterator[Recipient]:
         """Yield who gets the issue; of a correction, those of them who got what it corrects."""
@@ -109,13 +167,12 @@ class Post:
             if got_it is None or reader.email.lower() in got_it:
                 yield Recipient(reader.email, reader.name)
 
-    def _send(self, issue: Issue) -> Counter[State]:
+    def _send(self, issue: Issue, holder: str, policy: Policy) -> Counter[State]:
         prepared = self._prepare(issue)
-        holder = f"{socket.gethostname()} {os.getpid()}"
         if self.server is None:
             outbox = Outbox(self.settings.outbox_folder)
             return outbox.deliver(self.ledger, prepared, holder=holder, stop=self.stop)
-        server, policy = self.server, self._policy()
+        server = self.server
         return send.deliver(
             self.ledger,
             prepared,
@@ -146,10 +203,12 @@ class Post:
             unsubscribe_url=None if links is None else links.of(issue.newsletter),
         )
 
-    def _policy(self) -> Policy:
+    def _policy(self, runs: int) -> Policy:
+        """Return how to send as one of so many flow runs at once."""
+        allowed = self.settings.mails_per_second
         return Policy(
             connections=self.settings.mail_connections,
-            mails_per_second=self.settings.mails_per_second,
+            mails_per_second=None if allowed is None else allowed / runs,
         )
 
 

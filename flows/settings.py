@@ -66,11 +66,24 @@ class Settings(BaseSettings):
         ),
     ] = None
     mail_connections: Annotated[
-        int, Field(ge=1, le=64, description="Connections to the mail server at once.")
+        int,
+        Field(ge=1, le=64, description="Connections to the mail server at once, of each flow run."),
     ] = 4
     mails_per_second: Annotated[
         float | None, Field(gt=0, description="The most that the mail server's provider allows.")
     ] = None
+    mails_per_shard: Annotated[
+        int,
+        Field(
+            ge=1,
+            description="A send of more mails than this is shared with flow runs of `deliver`, one "
+            "for so many mails, where archive and ledger are in the cloud and `deliver` is "
+            "deployed.",
+        ),
+    ] = 10_000
+    mail_shards: Annotated[
+        int, Field(ge=1, le=64, description="Flow runs that send one issue, at most.")
+    ] = 8
     unsubscribe_url: Annotated[
         str | None,
         Field(description="What an unsubscribe link begins with; without it mails carry none."),
@@ -195,6 +208,11 @@ class Settings(BaseSettings):
     def ledger_address(self) -> str:
         """Where subscribers and deliveries are, as `open_ledger` takes it."""
         return self.ledger or f"sqlite:///{self.home / 'ledger.db'}"
+
+    @property
+    def is_in_the_cloud(self) -> bool:
+        """Whether archive and ledger are the same for flow runs on any machine."""
+        return "://" in self.archive_address and not self.ledger_address.startswith("sqlite:")
 
     @property
     def unsubscribe_key_list(self) -> list[str]:

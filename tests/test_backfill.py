@@ -217,7 +217,7 @@ def test_files_are_found_by_suffix_or_name(folder, tmp_path):
 
 def test_series_go_side_by_side_and_none_falls_behind(letters):
     """At most `jobs` run at once, one of a series, in order, and the oldest of all is next."""
-    from flows.backfill import _in_turn
+    from flows.backfill_turns import in_turn
 
     newsletter = load(letters / "example.ipynb")
     plan = Plan()
@@ -239,7 +239,7 @@ def test_series_go_side_by_side_and_none_falls_behind(letters):
             running.remove(entry.zone)
         return Outcome("published")
 
-    ended = [entry for entry, _ in _in_turn(plan, publish, 2)]
+    ended = [entry for entry, _ in in_turn(plan, publish, 2, threading.Event())]
     assert Counter(map(id, ended)) == Counter(map(id, started))
     assert max(most) == 2
     for zone in ZONES:

@@ -219,6 +219,35 @@ def test_issues_with_unknown_rows_are_known(ledger, clock):
     assert ledger.counts("issue-2") == {State.CLAIMED: 1, State.PENDING: 1}
 
 
+def test_a_holder_that_is_gone_loses_its_leases_at_once(ledger):
+    """Its claims go to others, what it was sending is unknown; no other lease ends with them."""
+    ledger.enroll(an_entry(), people(6))
+    ledger.enroll(an_entry("issue-2"), people(1))
+    gone = _claim(ledger, limit=3, holder="run 1")
+    [sending] = ledger.begin(gone[:1])
+    others = _claim(ledger, limit=2, holder="run 10")
+    elsewhere = ledger.claim("issue-2", "run 1", lease_seconds=LEASE, limit=1)
+    assert ledger.expire(ISSUE, "run 1") == 3
+    assert ledger.expire(ISSUE, "run 1") == 0
+    assert ledger.begin(gone[1:]) == []
+    assert ledger.begin(others) == others
+    assert ledger.begin(elsewhere) == elsewhere
+    taken = _claim(ledger, holder="run 2")
+    assert sending.recipient.email not in emails(taken)
+    assert set(emails(gone[1:])) < set(emails(taken))
+    assert ledger.counts(ISSUE) == {State.UNKNOWN: 1, State.SENDING: 2, State.CLAIMED: 3}
+
+
+def test_a_holder_that_lives_after_all_may_tell_what_became_of_its_mail(ledger):
+    """A lease that was ended by mistake costs nothing: the mail that was sent is told late."""
+    ledger.enroll(an_entry(), people(1))
+    begun = ledger.begin(_claim(ledger))
+    ledger.expire(ISSUE, "host-1")
+    assert _claim(ledger) == []
+    ledger.settle(results(begun, State.ACCEPTED))
+    assert ledger.counts(ISSUE) == {State.ACCEPTED: 1}
+
+
 def test_deferred_rows_wait_for_their_time(ledger, clock):
     """A deferred row is claimed again when it is due, not before, as the next attempt."""
     ledger.enroll(an_entry(), people(2))

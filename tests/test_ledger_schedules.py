@@ -17,6 +17,7 @@ pytest_plugins = ("dynamodb_standin",)
 EMAILS = tuple(f"reader{number}@mail.example" for number in range(20))
 OUTCOMES = (State.ACCEPTED, State.REJECTED, State.UNKNOWN, State.DEFERRED, State.PENDING)
 OPEN = {State.PENDING, State.CLAIMED, State.DEFERRED}
+HOLDERS = ("host-1", "host-10")
 HELD = {State.CLAIMED, State.SENDING, State.UNKNOWN}
 
 
@@ -49,9 +50,9 @@ class Schedule:
     def play(self, steps: int) -> None:
         """Take so many steps, then look at every issue."""
         moves = (self.enroll, self.claim, self.begin, self.settle, self.wait)
-        rare = (self.suppress, self.release, self.look)
+        rare = (self.suppress, self.release, self.look, self.expire)
         for _ in range(steps):
-            self.random.choices((*moves, *rare), (4, 6, 6, 4, 4, 1, 2, 1))[0]()
+            self.random.choices((*moves, *rare), (4, 6, 6, 4, 4, 1, 2, 1, 1))[0]()
         for issue in self.rows:
             self.look(issue)
 
@@ -76,7 +77,8 @@ class Schedule:
         free = {
             email for email, row in rows.items() if row.state in OPEN and row.due <= self.clock.now
         }
-        claims = self.ledger.claim(issue, "host", lease_seconds=lease, limit=limit)
+        holder = self.random.choice(HOLDERS)
+        claims = self.ledger.claim(issue, holder, lease_seconds=lease, limit=limit)
         taken = {claim.recipient.email for claim in claims}
         assert taken <= free
         assert len(claims) == len(taken) == min(limit, len(free))
@@ -131,6 +133,24 @@ class Schedule:
             self.reached["released"] += 1
             row.state = State.SUPPRESSED if email in self.barred else State.PENDING
             row.due = 0
+
+    def expire(self) -> None:
+        """Learn that a holder is gone."""
+        issue, holder = self.an_issue(), self.random.choice(HOLDERS)
+        leased = [
+            row
+            for row in self.rows.get(issue, {}).values()
+            if row.state in {State.CLAIMED, State.SENDING}
+            and row.due > self.clock.now
+            and row.token.startswith(f"{holder} ")
+        ]
+        assert self.ledger.expire(issue, holder) == len(leased)
+        for row in leased:
+            self.reached[f"expired while {row.state}"] += 1
+            row.due = self.clock.now
+            if row.state is State.SENDING:
+                row.state = State.UNKNOWN
+                row.attempt += 1
 
     def look(self, issue: str | None = None) -> None:
         """Sums, and whether something is left to do, are the model's."""
@@ -214,6 +234,8 @@ class Schedule:
 
 
 REACHED = {
+    "expired while claimed",
+    "expired while sending",
     "late news",
     "news too late",
     "not opened again",

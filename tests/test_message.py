@@ -253,10 +253,9 @@ def bucket(objects: dict[str, bytes], status: int = 200):
     threading.Thread(target=server.serve_forever, daemon=True).start()
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.server_port}")
-        patch.setenv("AWS_ALLOW_HTTP", "true")
         patch.setenv("AWS_ACCESS_KEY_ID", "test")
         patch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-        patch.setenv("AWS_REGION", "eu-central-1")
+        patch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
         yield seen
     server.shutdown()
     server.server_close()

@@ -9,7 +9,6 @@ write was under way: then nothing is known yet, and it is sent again.
 
 from __future__ import annotations
 
-import os
 import random
 import secrets
 import time
@@ -18,16 +17,14 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final, cast
 from urllib.parse import urlsplit
 
-import boto3
 import obstore
 from botocore.exceptions import BotoCoreError
-from obstore.auth.boto3 import Boto3CredentialProvider
 from obstore.exceptions import AlreadyExistsError, BaseError, PreconditionError
-from obstore.store import S3Store as Bucket
 
 from flows.archive.store_headers import cache_control, content_type
 from flows.archive.store_paths import components, is_name, prefix_components
 from flows.errors import SettingsError, StorageError
+from flows.s3 import open_bucket
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -72,7 +69,8 @@ class S3Store:
                 remedy="Write it as s3://bucket or s3://bucket/prefix.",
                 setting="address",
             )
-        self._bucket = _open(parts.netloc, parts.path.strip("/"))
+        prefix = parts.path.strip("/")
+        self._bucket = open_bucket(parts.netloc, prefix, client=_CLIENT, retry=_RETRY)
 
     def create(self, path: str, data: bytes) -> bool:
         """Write `data` at `path` unless something stands there; return whether it was written."""
@@ -223,34 +221,6 @@ class S3Store:
                 remedy="See to the bucket, its rights and the network, then do the same again.",
                 path=path,
             ) from error
-
-
-def _open(bucket: str, prefix: str) -> Bucket:
-    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
-    client: ClientConfig = {**_CLIENT, "allow_http": (endpoint or "").startswith("http:")}
-    try:
-        credentials = Boto3CredentialProvider(boto3.Session())
-    except (ValueError, BotoCoreError) as error:
-        raise SettingsError(
-            f"there are no AWS credentials for s3://{bucket}",
-            remedy="Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or run where "
-            "a role gives them.",
-            setting="AWS_ACCESS_KEY_ID",
-        ) from error
-    if "region" not in credentials.config:
-        raise SettingsError(
-            f"there is no AWS region for s3://{bucket}",
-            remedy="Set AWS_DEFAULT_REGION to the bucket's.",
-            setting="AWS_DEFAULT_REGION",
-        )
-    return Bucket(
-        bucket,
-        prefix=prefix or None,
-        endpoint=endpoint,
-        credential_provider=credentials,
-        client_options=client,
-        retry_config=_RETRY,
-    )
 
 
 def _matching(tag: str) -> PutMode:

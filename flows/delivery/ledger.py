@@ -178,6 +178,13 @@ class Ledger(Protocol):
         meanwhile becomes `suppressed` instead, and counts too.
         """
 
+    def expire(self, issue_id: str, holder: str) -> int:
+        """End the leases on the issue's rows of a holder that is known to be gone; return how many.
+
+        It is as if they ran out now: what was claimed can be claimed again, and what was being sent
+        becomes unknown. A holder that lives after all is refused, as one that was too late is.
+        """
+
     def suppress(self, email: str, reason: str) -> bool:
         """Let nothing go to `email` any more; False where it was suppressed already.
 

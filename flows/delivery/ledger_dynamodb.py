@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 _OPEN: Final = "open"
 _NOT_ENROLLED: Final = "#enrolled = :no"
+_LEASED: Final = {State.CLAIMED, State.SENDING}
 _REOPENED: Final = {State.PENDING, State.DEFERRED}
 _FIRST_LEASE: Final = 1e-9  # due after any pending row, which is due at 0
 
@@ -175,6 +176,22 @@ class DynamoLedger:
                 groups = [(self._rows.release(row, barred),) for row in rows]
                 released += sum(not failed for failed in self._dynamo.apply(groups))
         return released
+
+    def expire(self, issue_id: str, holder: str) -> int:
+        """End the leases of a holder that is gone; see `Ledger`."""
+        now, ended = self._clock(), 0
+        for shard in shards(issue_id):
+            due = self._dynamo.query(
+                self._deliveries,
+                "#shard = :shard AND #due > :now",
+                {"shard": shard, "now": now},
+                IndexName=tables.DUE_INDEX,
+                ConsistentRead=True,
+            )
+            leased = [row for row in due if row["state"] in _LEASED]
+            ends = [(self._rows.end_lease(row, holder, now),) for row in leased]
+            ended += sum(not failed for failed in self._dynamo.apply(ends))
+        return ended
 
     def suppress(self, email: str, reason: str) -> bool:
         """Let nothing go to `email` any more; see `Ledger`."""

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from flows.delivery.dynamodb_wire import Action, Item, Value
     from flows.delivery.ledger import Claim, Result
 
+_AS_READ: Final = "#state = :read_state AND #due = :read_due"
 ADDRESS_CHECK: Final = 1  # the position of the check of the address in `Rows.begin`
 
 
@@ -63,6 +64,11 @@ class Rows:
         """Make a row whose lease ran out while `sending` unknown."""
         change = "SET #state = :to, #due = :held, #attempt = #attempt + :one"
         return self._as_read(row, change, to=State.UNKNOWN, held=tables.HELD, one=1)
+
+    def end_lease(self, row: Item, holder: str, now: float) -> Action:
+        """Have the lease on a row run out, if it is the holder's."""
+        held = f"{_AS_READ} AND begins_with(#token, :holder)"
+        return self._as_read(row, "SET #due = :now", held, now=now, holder=f"{holder} ")
 
     def begin(self, claim: Claim, now: float) -> Group:
         """Mark a claim as sending unless it is stale or its address suppressed."""
@@ -119,12 +125,14 @@ class Rows:
             deferred=State.DEFERRED,
         )
 
-    def _as_read(self, row: Item, change: str, **values: Value) -> Action:
+    def _as_read(
+        self, row: Item, change: str, condition: str = _AS_READ, /, **values: Value
+    ) -> Action:
         return update(
             self._table,
             {"shard": row["shard"], "email": row["email"]},
             change,
-            "#state = :read_state AND #due = :read_due",
+            condition,
             read_state=row["state"],
             read_due=row["due"],
             **values,

@@ -86,6 +86,11 @@ _RELEASE: Final = """
         FROM (SELECT EXISTS (
             SELECT 1 FROM suppression WHERE suppression.email = delivery.email) AS barred))
     WHERE issue_id = :issue_id AND state = 'unknown'"""
+# A token is the holder's name and an id: nothing but the name decides.
+_END_LEASES: Final = """
+    UPDATE delivery SET due = :now
+    WHERE issue_id = :issue_id AND state IN ('claimed', 'sending') AND due > :now
+        AND substr(token, 1, length(:holder) + 1) = :holder || ' '"""
 _COUNTS: Final = """
     SELECT state, number FROM tally
     WHERE issue_id = ? AND state IN ('pending', 'claimed', 'sending', 'accepted', 'deferred',
@@ -201,6 +206,12 @@ class SqliteLedger:
         with self._transaction() as database:
             database.execute(_EXPIRE, values)
             return database.execute(_RELEASE, values).rowcount
+
+    def expire(self, issue_id: str, holder: str) -> int:
+        """End the leases of a holder that is gone; see `Ledger`."""
+        values = {"issue_id": issue_id, "holder": holder, "now": self._clock()}
+        with self._transaction() as database:
+            return database.execute(_END_LEASES, values).rowcount
 
     def suppress(self, email: str, reason: str) -> bool:
         """Let nothing go to `email` any more; see `Ledger`."""
