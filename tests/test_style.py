@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 from itertools import combinations, pairwise
+from unittest import mock
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,7 @@ from matplotlib.colors import to_hex
 from matplotlib.text import Text
 from PIL import Image
 
+import cells
 from flows.document import PRODUCTION_TYPES
 from flows.notebook import draw, style, theme
 
@@ -260,3 +262,27 @@ def test_a_missing_value_is_a_gap_in_line_and_steps():
     steps = draw.steps(axes, lines["B16"])
     assert np.isnan(line.get_ydata()).sum() == 10
     assert np.isnan(steps.get_data().values).sum() == 10
+
+
+def test_the_two_neutral_accents_differ_strongly():
+    """What matters and what it is held against are told apart by every reader."""
+    assert difference(theme.ACCENT, theme.CONTRAST) >= 25
+
+
+def test_neighbours_of_the_generation_mix_as_it_is_drawn_differ_for_every_reader():
+    """Bands that touch in the bundled newsletter's stack, groups of types among them, differ."""
+    figures = []
+
+    def kept(figure):
+        figures.append(figure)
+        return render(figure)
+
+    render = style.render
+    with mock.patch.object(style, "render", kept):
+        cells.run("generation_mix")
+    bands = [band for band in figures[0].axes[0].patches if not band.get_hatch()]
+    fed_in = [
+        to_hex(band.get_facecolor()) for band in bands if np.nanmin(band.get_data().values) >= 0
+    ]
+    assert len(fed_in) >= 8
+    assert all(difference(lower, upper) >= 12 for lower, upper in pairwise(fed_in))

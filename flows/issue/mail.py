@@ -48,25 +48,8 @@ def render(
     Raises:
         RenderError: headline, figures and notes alone pass the budget.
     """
-    said = notice.of(issue, compared)
     for limits in _LIMITS:
-        html = _INLINER.inline(
-            _TEMPLATE.render(
-                issue=issue,
-                blocks=[clip(block, limits) for block in content.blocks],
-                period=when.period(issue.start, issue.end, issue.zone.tz),
-                preheader=_preheader(issue, said),
-                provenance=provenance.rows(issue),
-                notice=said,
-                notice_url=said and page_url(said.path),
-                most_changes=MOST_CHANGES,
-                unchanged=UNCHANGED,
-                url=page_url(issue.path),
-                chart_width=_CHART_WIDTH_PX,
-                style=_STYLE,
-                kept_style=_KEPT_STYLE,
-            )
-        )
+        html = _laid_out(issue, content, compared, page_url, limits)
         size = len(html.encode())
         if size <= BUDGET_BYTES:
             return html
@@ -74,6 +57,40 @@ def render(
         f"the mail has {size} bytes of HTML without any table, {BUDGET_BYTES} is the most",
         remedy="Shorten the notebook's lede, notes and captions.",
         bytes=size,
+    )
+
+
+def full_bytes(
+    issue: Issue, content: Content, compared: Issue | None, page_url: Callable[[str], str]
+) -> int:
+    """Return how many bytes of HTML the mail would have if nothing were left out for its budget."""
+    return len(_laid_out(issue, content, compared, page_url, FULL).encode())
+
+
+def _laid_out(
+    issue: Issue,
+    content: Content,
+    compared: Issue | None,
+    page_url: Callable[[str], str],
+    limits: Limits,
+) -> str:
+    said = notice.of(issue, compared)
+    return _INLINER.inline(
+        _TEMPLATE.render(
+            issue=issue,
+            blocks=[clip(block, limits) for block in content.blocks],
+            period=when.period(issue.start, issue.end, issue.zone.tz),
+            preheader=_preheader(issue, said),
+            provenance=provenance.rows(issue),
+            notice=said,
+            notice_url=said and page_url(said.path),
+            most_changes=MOST_CHANGES,
+            unchanged=UNCHANGED,
+            url=page_url(issue.path),
+            chart_width=_CHART_WIDTH_PX,
+            style=_STYLE,
+            kept_style=_KEPT_STYLE,
+        )
     )
 
 

@@ -95,20 +95,27 @@ def catalogue(folder: Path) -> Catalogue:
         NewsletterError: `folder` can't be listed.
     """
     newsletters, broken = [], []
+    for path in notebooks_in(folder):
+        try:
+            newsletters.append(load(path))
+        except NewsletterError as error:
+            broken.append(error)
+    return Catalogue(tuple(newsletters), tuple(broken))
+
+
+def notebooks_in(folder: Path) -> list[Path]:
+    """Return the notebooks directly in `folder`, by name; not hidden ones and checkpoints.
+
+    Raises:
+        NewsletterError: `folder` can't be listed.
+    """
     try:
         paths = sorted(path for path in folder.iterdir() if path.suffix == ".ipynb")
     except OSError as error:
         what = f"the folder of notebooks {folder} can't be listed: {error.strerror}"
         remedy = "Set GRIDLETTER_NOTEBOOKS to the folder that holds the notebooks."
         raise NewsletterError(what, remedy=remedy, path=folder) from error
-    for path in paths:
-        if path.name.startswith(".") or path.stem.endswith("-checkpoint"):
-            continue
-        try:
-            newsletters.append(load(path))
-        except NewsletterError as error:
-            broken.append(error)
-    return Catalogue(tuple(newsletters), tuple(broken))
+    return [p for p in paths if not p.name.startswith(".") and not p.stem.endswith("-checkpoint")]
 
 
 class _Metadata(BaseModel):
