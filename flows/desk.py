@@ -12,10 +12,13 @@
     desk.table(frame, caption="…")
     desk.skip("under the threshold")               # no issue this time
 
+    desk.preview()                                 # in a last cell: mail and page, in JupyterLab
+
 The calls that show something record it for the page and the mail, and show it in JupyterLab.
 
 What there is, and where it is made:
 - read (here): sample, read, read_optional
+- JupyterLab (preview/lab.py): preview, documents
 - series on one zone-local grid (notebook/reading.py): by_type, single, hourly, hourly_change,
   energy_gwh, missing_hours, highest, lowest, steepest, block, step_hours, Span
 - words (notebook/words.py): number, power, energy, hours, at, when, clock, day, period, issued,
@@ -27,13 +30,17 @@ What there is, and where it is made:
 
 from __future__ import annotations
 
+import importlib
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flows import document as _document
 from flows.errors import DocumentError, NewsletterError
+from flows.notebook import environment as _environment
 from flows.notebook import newsletter as _newsletter
+from flows.notebook import nursery as _nursery
+from flows.notebook import session as _session
 from flows.notebook import style, theme
 from flows.notebook.draw import area, label_lines, label_span, line, steps, time_axis
 from flows.notebook.reading import (
@@ -78,6 +85,8 @@ from flows.notebook.words import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from matplotlib.figure import Figure
 
     from flows.document import MarketDocument
@@ -97,6 +106,7 @@ __all__ = [
     "clock",
     "colour",
     "day",
+    "documents",
     "energy",
     "energy_gwh",
     "figure",
@@ -117,6 +127,7 @@ __all__ = [
     "number",
     "period",
     "power",
+    "preview",
     "process",
     "production_type",
     "read",
@@ -132,7 +143,7 @@ __all__ = [
     "when",
 ]
 
-NOTEBOOK_FILE_VARIABLES = ("GRIDLETTER_NOTEBOOK_FILE", "JPY_SESSION_NAME")
+NOTEBOOK_FILE_VARIABLES = (_environment.NOTEBOOK_FILE, "JPY_SESSION_NAME")
 """Where the flow, and where Jupyter's server, tells a kernel the file of its notebook."""
 ACCENT, CONTRAST = theme.ACCENT, theme.CONTRAST
 """Colours for series that are no production type: what matters, and what it is held against."""
@@ -191,6 +202,62 @@ def chart(height_in: float = 3.6, panels: int = 1, **options: Any) -> tuple[Figu
     return style.figure(height_in, panels, **options)
 
 
+def preview() -> None:
+    """Show the mail (640 and 360 px, light and dark) and the page that this notebook makes.
+
+    Call it in a last cell. The notebook is run again as the flow runs it, with the parameters'
+    present values, and what is shown is what would be sent. In the flow this does nothing.
+
+    Raises:
+        NewsletterError: the notebook can't be found.
+    """
+    if _in_flow():
+        return
+    _nursery.warm()  # while this kernel imports what pages and mails are made by
+    from IPython import get_ipython  # noqa: PLC0415 - only a running notebook has it loaded
+    from IPython.display import HTML, display  # noqa: PLC0415 - the same
+
+    shell = get_ipython()
+    shown = _lab().preview(_this_notebook(), {} if shell is None else shell.user_ns)
+    display(HTML(shown))  # type: ignore[no-untyped-call]
+
+
+def documents(zone: str, type: str) -> Sequence[str]:  # noqa: A002 - the header's `document_type`
+    """Return archived market documents as XML text, newest first, to run the notebook on.
+
+    In the cell tagged `parameters`, `desk.documents(zone="DE_LU", type="A69")[3]` in place of
+    `desk.sample()` takes the fourth-newest. JupyterLab shows what there is as a table.
+
+    Args:
+        zone: The bidding zone's code or EIC.
+        type: The document type: A44, A69 …
+
+    Raises:
+        NewsletterError: a flow runs this; it has no history.
+        StorageError: there is no archive, or it can't be read.
+    """
+    if _in_flow():
+        raise NewsletterError(
+            "desk.documents is for JupyterLab: a flow has no history",
+            remedy="Put desk.sample() back into the cell tagged `parameters`.",
+        )
+    found: Sequence[str] = _lab().documents(zone, type)
+    return found
+
+
+def _lab() -> Any:  # noqa: ANN401 - a module
+    """Return what stands behind `preview` and `documents`.
+
+    Pages, mails and the archive are made of what notebooks say, so they import this module's side
+    and it must not import theirs. Only an analyst's session calls them from here.
+    """
+    return importlib.import_module("flows.preview.lab")
+
+
+def _in_flow() -> bool:
+    return _environment.NOTEBOOK_FILE in os.environ
+
+
 def _this_notebook() -> Path:
     """Return the running notebook's file: the flow names it, and so does Jupyter's server."""
     for variable in NOTEBOOK_FILE_VARIABLES:
@@ -201,3 +268,7 @@ def _this_notebook() -> Path:
         "this notebook does not know its own file",
         remedy="Open it in JupyterLab (restart the kernel after renaming it) or run the flow.",
     )
+
+
+if not _in_flow():
+    _session.watch()

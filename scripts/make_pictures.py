@@ -74,6 +74,9 @@ def main() -> None:
             )
             _photograph_mail(browser, home, Path(folder))
             _photograph_pages(browser, home)
+            _photograph_charts(browser, home)
+            with _preview(environment) as address:
+                _photograph_preview(browser, address)
             with _prefect_server(home, environment) as address:
                 _photograph_flow(browser, address)
             browser.close()
@@ -141,6 +144,51 @@ def _photograph_pages(browser: Browser, home: Path) -> None:
     page.goto(front.as_uri())
     page.get_by_role("link", name=zone("DE_LU").name).first.locator("path").hover()
     page.locator(".map").screenshot(path=IMAGES / "map.png")
+
+
+@contextmanager
+def _preview(environment: dict[str, str]) -> Iterator[str]:
+    """Have `gridletter preview` show a notebook on its sample; yield its address."""
+    gridletter = str(Path(sys.executable).with_name("gridletter"))
+    process = subprocess.Popen(  # noqa: S603 - our own
+        [gridletter, "preview", f"notebooks/{SHOWN}.ipynb"],
+        cwd=ROOT,
+        env={**environment, "BROWSER": "true", "PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        said = process.stdout
+        if said is None:
+            sys.exit("the preview says nothing")
+        address = next(word for word in said.readline().split() if word.startswith("http"))
+        said.readline()  # the notebook has run
+        yield address
+    finally:
+        process.terminate()
+        process.communicate()
+
+
+def _photograph_preview(browser: Browser, address: str) -> None:
+    """Show what an analyst sees of a newsletter before it is published: on a phone by night."""
+    page = browser.new_page(viewport={"width": 1000, "height": 900}, device_scale_factor=1.5)
+    page.goto(address)
+    page.get_by_text("Mail, 360 px, dark").click()
+    page.wait_for_timeout(1_000)
+    page.screenshot(path=IMAGES / "preview.png")
+
+
+def _photograph_charts(browser: Browser, home: Path) -> None:
+    """Show every chart of each newsletter's newest issue as a phone does, 360 px wide."""
+    folder = IMAGES / "charts"
+    folder.mkdir(exist_ok=True)
+    for newsletter in sorted((home / "archive" / "issues").iterdir()):
+        records = newsletter.rglob("issue.json")
+        newest = max(records, key=lambda record: json.loads(record.read_text("utf-8"))["created"])
+        page = browser.new_page(viewport={"width": 360, "height": 780}, device_scale_factor=2)
+        page.goto(newest.with_name("index.html").as_uri())
+        for number, figure in enumerate(page.locator("figure").all(), start=1):
+            figure.screenshot(path=folder / f"{newsletter.name}-{number}.png")
 
 
 @contextmanager

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from flows.document import MarketDocument
     from flows.issue.content import Content, Image
-    from flows.notebook import Newsletter
+    from flows.notebook.newsletter import Newsletter
 
 ARTICLE_FILE = "article.html"
 MAIL_FILE = "email.html"
