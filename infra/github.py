@@ -15,8 +15,8 @@ _READ = (
     "ecr:DescribeRepositories", "ecr:GetAuthorizationToken", "ecr:GetLifecyclePolicy",
     "ecr:ListTagsForResource", "ecs:Describe*", "ecs:List*", "iam:Get*", "iam:List*",
     "logs:Describe*", "logs:ListTagsForResource", "s3:Get*", "s3:List*",
-    "secretsmanager:DescribeSecret", "secretsmanager:GetResourcePolicy", "ses:Get*", "ses:List*",
-    "sts:GetCallerIdentity",
+    "secretsmanager:DescribeSecret", "secretsmanager:GetRandomPassword",
+    "secretsmanager:GetResourcePolicy", "ses:Get*", "ses:List*", "sts:GetCallerIdentity",
 )  # fmt: skip
 
 
@@ -90,20 +90,28 @@ def _changes(
         where = region if regional else ""
         return pulumi.Output.concat("arn:aws:", service, ":", where, ":", account_id, ":", rest)
 
-    tagged = {"StringEquals": {"aws:RequestedRegion": region}}
+    in_region = {"StringEquals": {"aws:RequestedRegion": region}}
     return (
-        # EC2 names resources by ids that are not known beforehand; CloudFront's are global.
+        # EC2 names resources by ids that are not known beforehand.
         allow(
             "Network",
             ["ec2:*Vpc*", "ec2:*Subnet*", "ec2:*Route*", "ec2:*InternetGateway*",
              "ec2:*SecurityGroup*", "ec2:CreateTags", "ec2:DeleteTags"],
             ["*"],
-            tagged,
+            in_region,
         ),
+        # AWS knows no resource for these: what they make has no id yet.
+        allow(
+            "NewDistribution",
+            ["cloudfront:CreateDistribution", "cloudfront:CreateFunction",
+             "cloudfront:CreateOriginAccessControl"],
+            ["*"],
+        ),
+        # CloudFront's ids are not known beforehand either, and belong to no region.
         allow(
             "Distribution",
-            ["cloudfront:Create*", "cloudfront:Update*", "cloudfront:Delete*",
-             "cloudfront:TagResource", "cloudfront:UntagResource", "cloudfront:PublishFunction"],
+            ["cloudfront:Update*", "cloudfront:Delete*", "cloudfront:TagResource",
+             "cloudfront:UntagResource", "cloudfront:PublishFunction"],
             [arn("cloudfront", "*", regional=False)],
         ),
         allow("Buckets", ["s3:*"], [f"arn:aws:s3:::{name}-*"]),
@@ -120,8 +128,11 @@ def _changes(
         allow("Budget", ["budgets:*"], [arn("budgets", f"budget/{name}-month", regional=False)]),
         allow(
             "Identities",
-            ["iam:*Role", "iam:*RolePolicy", "iam:*RoleTags", "iam:*User", "iam:*UserPolicy",
-             "iam:*UserTags", "iam:*AccessKey", "iam:UpdateAssumeRolePolicy", "iam:PassRole"],
+            # Not PassRole: a deployment makes roles, and hands none to anybody.
+            ["iam:CreateRole", "iam:DeleteRole", "iam:UpdateRole", "iam:UpdateAssumeRolePolicy",
+             "iam:TagRole", "iam:UntagRole", "iam:PutRolePolicy", "iam:DeleteRolePolicy",
+             "iam:CreateUser", "iam:DeleteUser", "iam:TagUser", "iam:UntagUser",
+             "iam:PutUserPolicy", "iam:DeleteUserPolicy", "iam:*AccessKey"],
             [arn("iam", f"{kind}/{name}-*", regional=False) for kind in ("role", "user")],
         ),
         allow(

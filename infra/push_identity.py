@@ -34,7 +34,7 @@ class PushIdentity(pulumi.ComponentResource):
         here = pulumi.ResourceOptions(parent=self)
         user = aws.iam.User(f"{name}-push", name=f"{name}-push", opts=here)
         task_definitions = pulumi.Output.concat(
-            "arn:aws:ecs:", region, ":", account_id, f":task-definition/{name}*"
+            "arn:aws:ecs:", region, ":", account_id, f":task-definition/{name}:*"
         )
         tasks = pulumi.Output.concat("arn:aws:ecs:", region, ":", account_id, f":task/{name}/*")
         aws.iam.UserPolicy(
@@ -42,12 +42,8 @@ class PushIdentity(pulumi.ComponentResource):
             user=user.name,
             policy=policies.document(
                 allow("DefineTask", ["ecs:RegisterTaskDefinition"], [task_definitions]),
-                # AWS knows no resource for these two.
-                allow(
-                    "ReadTaskDefinition",
-                    ["ecs:DescribeTaskDefinition", "ecs:DeregisterTaskDefinition"],
-                    ["*"],
-                ),
+                # AWS knows no resource for it.
+                allow("ReadTaskDefinition", ["ecs:DescribeTaskDefinition"], ["*"]),
                 allow(
                     "RunTask",
                     ["ecs:RunTask"],
@@ -63,8 +59,8 @@ class PushIdentity(pulumi.ComponentResource):
                 allow(
                     "TagTask",
                     ["ecs:TagResource"],
-                    [task_definitions, tasks],
-                    {"StringEquals": {"ecs:CreateAction": ["RegisterTaskDefinition", "RunTask"]}},
+                    [tasks],
+                    {"StringEquals": {"ecs:CreateAction": "RunTask"}},
                 ),
                 allow(
                     "HandOverRoles",

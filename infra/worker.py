@@ -98,17 +98,17 @@ class Worker(pulumi.ComponentResource):
                     [
                         "dynamodb:BatchGetItem",
                         "dynamodb:ConditionCheckItem",
-                        "dynamodb:DeleteItem",
                         "dynamodb:GetItem",
                         "dynamodb:PutItem",
                         "dynamodb:Query",
                         "dynamodb:UpdateItem",
                     ],
-                    [
-                        arn
-                        for table in table_arns
-                        for arn in (table, pulumi.Output.concat(table, "/index/*"))
-                    ],
+                    table_arns,
+                ),
+                allow(
+                    "LedgerByIndex",
+                    ["dynamodb:Query"],
+                    [pulumi.Output.concat(table, "/index/*") for table in table_arns],
                 ),
             ),
             opts=here,

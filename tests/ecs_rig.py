@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -34,38 +35,50 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
+ROOT = Path(__file__).resolve().parent.parent
 NAME = "gridletter-rig"
 QUEUE = "prefect-ecs-tasks-events"
+EXECUTION = "execution"
 REGION = dynamodb_standin.CREDENTIALS["AWS_REGION"]
 _LOOK_SECONDS = 0.1
 
 
 @contextmanager
-def aws() -> Iterator[dict[str, str]]:
+def aws(recording: Path | None = None) -> Iterator[dict[str, str]]:
     """Serve AWS while the context lasts; yield the environment that leads its clients there.
 
     The queue's readers wait for long, so others must be served meanwhile; DynamoDB, whose stand-in
     serves one at a time, is another process.
+
+    Args:
+        recording: Where moto writes each request down; `aws_calls` reads it.
     """
     port = free_port()
     command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
-    with (
-        dynamodb_standin.serving() as dynamodb,
-        subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server,
-        pytest.MonkeyPatch.context() as environment,
-    ):
-        told = {
-            **dynamodb_standin.CREDENTIALS,
-            "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
-            dynamodb_standin.ENDPOINT: dynamodb,
-        }
-        for name, value in told.items():
+    recorder = {}
+    if recording is not None:
+        recorder = {"MOTO_ENABLE_RECORDING": "1", "MOTO_RECORDER_FILEPATH": str(recording)}
+    with pytest.MonkeyPatch.context() as environment:
+        for name, value in recorder.items():
             environment.setenv(name, value)
-        try:
-            until(lambda: server.poll() is not None or _listens(port), 60, "moto")
-            yield told
-        finally:
-            server.terminate()
+        with (
+            dynamodb_standin.serving() as dynamodb,
+            subprocess.Popen(
+                command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            ) as server,
+        ):
+            told = {
+                **dynamodb_standin.CREDENTIALS,
+                "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
+                dynamodb_standin.ENDPOINT: dynamodb,
+            }
+            for name, value in told.items():
+                environment.setenv(name, value)
+            try:
+                until(lambda: server.poll() is not None or _listens(port), 60, "moto")
+                yield told
+            finally:
+                server.terminate()
 
 
 def _listens(port: int) -> bool:
@@ -115,6 +128,58 @@ def stack(secrets: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
+def stack_of_program(settings: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Make the stack of `infra/` by the program itself, on the endpoint that is set.
+
+    Args:
+        settings: The stack's, by their full names.
+
+    Returns:
+        Its outputs, and the policies of each identity by the identity's name.
+    """
+    python = ROOT / "infra" / ".venv" / "bin" / "python"
+    if not python.exists():
+        said = "the environment of infra/ is missing: make infra"
+        if "CI" in os.environ:
+            pytest.fail(said)
+        pytest.skip(said)
+    made = subprocess.run(
+        [python, ROOT / "tests" / "infra" / "program.py"],
+        input=json.dumps(settings),
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    # A self-hosted worker's, which Prefect Cloud's push pool does without.
+    boto3.client("sqs").create_queue(QueueName=QUEUE)
+    told = json.loads(made.stdout)
+    outputs: dict[str, Any] = told["outputs"]
+    for bucket in ("archive", "claims"):
+        # They refuse whoever comes without TLS, which loopback has not.
+        boto3.client("s3").delete_bucket_policy(Bucket=outputs[bucket].removeprefix("s3://"))
+    return outputs, told["policies"]
+
+
+@contextmanager
+def worker(api: str, folder: Path, **environment: str) -> Iterator[None]:
+    """Run Prefect's worker of the pool `tasks` while the context lasts; its log is in `folder`."""
+    told = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
+    told |= {"PREFECT_API_URL": api, "PREFECT_HOME": str(folder)}
+    told |= {"PREFECT_WORKER_QUERY_SECONDS": "1"} | environment
+    command = [sys.executable, "-m", "prefect", "worker", "start", "--pool", "tasks"]
+    with (
+        (folder / "worker.log").open("wb") as log,
+        subprocess.Popen(
+            [*command, "--type", "ecs"], env=told, stdout=log, stderr=subprocess.STDOUT
+        ) as process,
+    ):
+        try:
+            yield
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.wait(30)
+
+
 @dataclass(frozen=True)
 class Task:
     """A task as ECS starts it: its only container, with all that its command is told."""
@@ -139,6 +204,7 @@ class Agent:
         folder: Where the tasks' output goes.
         base: The environment of the image and of the task role, for every container.
         start: Starts the container of a task, with its output to the file.
+        cluster: Whose tasks.
     """
 
     def __init__(
@@ -146,13 +212,18 @@ class Agent:
         folder: Path,
         base: Mapping[str, str],
         start: Callable[[Task, Path], subprocess.Popen[bytes]] | None = None,
+        cluster: str = NAME,
     ) -> None:
         self.tasks: list[Task] = []
+        self._cluster = cluster
         self._folder = folder
         self._base = base
         self._start = start or start_process
-        self._ecs, self._logs = boto3.client("ecs"), boto3.client("logs")
-        self._sqs, self._vault = boto3.client("sqs"), boto3.client("secretsmanager")
+        self._ecs, self._sqs = boto3.client("ecs"), boto3.client("sqs")
+        # What ECS does for a task under the task's execution role.
+        role = {"aws_access_key_id": EXECUTION, "aws_secret_access_key": EXECUTION}
+        self._logs = boto3.client("logs", **role)
+        self._vault = boto3.client("secretsmanager", **role)
         self._queue = self._sqs.get_queue_url(QueueName=QUEUE)["QueueUrl"]
         self._running: dict[str, tuple[Task, subprocess.Popen[bytes]]] = {}
         self._stop = threading.Event()
@@ -194,7 +265,7 @@ class Agent:
 
     def _turn(self) -> None:
         known = {task.arn for task in self.tasks}
-        for arn in self._ecs.list_tasks(cluster=NAME)["taskArns"]:
+        for arn in self._ecs.list_tasks(cluster=self._cluster)["taskArns"]:
             if arn not in known:
                 task = self._task(arn)
                 self._running[arn] = task, self._start(task, self._file(task))
@@ -205,11 +276,12 @@ class Agent:
             if code is not None:
                 del self._running[task.arn]
                 self._write_log(task)
-                self._ecs.stop_task(cluster=NAME, task=task.arn, reason="it ended")
+                self._ecs.stop_task(cluster=self._cluster, task=task.arn, reason="it ended")
                 self._tell(task, "STOPPED", code)
 
     def _task(self, arn: str) -> Task:
-        seen = self._ecs.describe_tasks(cluster=NAME, tasks=[arn], include=["TAGS"])["tasks"][0]
+        which = {"cluster": self._cluster, "tasks": [arn]}
+        [seen] = self._ecs.describe_tasks(**which, include=["TAGS"])["tasks"]
         told = self._ecs.describe_task_definition(taskDefinition=seen["taskDefinitionArn"])
         definition = told["taskDefinition"]
         [container] = definition["containerDefinitions"]

@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -57,18 +53,8 @@ def agent(aws, sink, api, tmp_path_factory):
         environment.setenv("GRIDLETTER_OPERATORS", OPERATORS)
         run(*deploy, *given)
         assert "nothing to change" in run(*deploy, *given)
-    worker = [sys.executable, "-m", "prefect", "worker", "start", "--pool", "tasks"]
-    told = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
-    told |= {"PREFECT_API_URL": api, "PREFECT_HOME": str(folder)}
-    told["PREFECT_WORKER_QUERY_SECONDS"] = "1"
-    with (folder / "worker.log").open("wb") as log:
-        process = subprocess.Popen(
-            [*worker, "--type", "ecs"], env=told, stdout=log, stderr=subprocess.STDOUT
-        )
-    with ecs_rig.Agent(folder, aws) as running:
+    with ecs_rig.worker(api, folder), ecs_rig.Agent(folder, aws) as running:
         yield running
-    process.send_signal(signal.SIGTERM)
-    process.wait(30)
 
 
 def test_an_event_becomes_mail_page_and_ledger_through_an_ecs_task(agent, sink, figures):

@@ -27,11 +27,15 @@ MADE_UP = {
 
 @dataclass
 class Made:
-    """One resource as the engine saw it: type, name, inputs, id on the server, and options."""
+    """One resource as the engine saw it: type, name, inputs, id on the server, and options.
+
+    `plain` are the inputs as they stand in the state, where secrets are encrypted.
+    """
 
     kind: str
     name: str
     inputs: dict[str, Any]
+    plain: dict[str, Any]
     id: str
     options: dict[str, Any] = field(default_factory=dict)
 
@@ -39,22 +43,16 @@ class Made:
 class AwsEngine(Mocks):
     """Creates what a program registers; `made` lists it in order."""
 
-    def __init__(self, endpoint: str) -> None:
-        self._endpoint = endpoint
+    def __init__(self) -> None:
         self._clients: dict[str, Any] = {}
         self._lock = threading.Lock()
         self.made: list[Made] = []
+        self.providers: list[dict[str, Any]] = []
 
     def client(self, service: str) -> Any:
-        """Return the service's client on the test's server."""
+        """Return the service's client, on the server that AWS_ENDPOINT_URL names."""
         if service not in self._clients:
-            self._clients[service] = boto3.client(
-                service,
-                endpoint_url=self._endpoint,
-                region_name=REGION,
-                aws_access_key_id="test",
-                aws_secret_access_key="test",
-            )
+            self._clients[service] = boto3.client(service, region_name=REGION)
         return self._clients[service]
 
     def call(self, args):
@@ -75,6 +73,8 @@ class AwsEngine(Mocks):
 
     def new_resource(self, args):
         inputs = _whole(args.inputs)
+        if args.typ.startswith("pulumi:providers:"):
+            self.providers.append(inputs)
         if not args.custom or args.typ.startswith("pulumi:providers:"):
             return f"{args.name}-id", inputs
         if args.typ in MADE_UP:
@@ -86,7 +86,8 @@ class AwsEngine(Mocks):
                 raise NotImplementedError(f"no handler for {args.typ}")
             with self._lock:
                 made, outputs = handler(inputs)
-        self.made.append(Made(args.typ, args.name, inputs, made))
+        plain = _whole(args.inputs, reveal=False)
+        self.made.append(Made(args.typ, args.name, inputs, plain, made))
         return made, {**inputs, **outputs}
 
     # EC2 -----------------------------------------------------------------------------------------
@@ -433,18 +434,19 @@ class Monitor(MockMonitor):
             "protect": request.protect,
             "retain": request.retainOnDelete,
             "provider": request.provider,
+            "secrets": {*request.additionalSecretOutputs},
         }
         return super().RegisterResource(request)
 
 
-def _whole(value: Any) -> Any:
+def _whole(value: Any, *, reveal: bool = True) -> Any:
     """Return `value` plain: numbers arrive as floats under Pulumi's mocks, secrets wrapped."""
     if isinstance(value, dict):
         if value.get(_SIGNATURE) == _SECRET:
-            return _whole(value["value"])
-        return {key: _whole(item) for key, item in value.items()}
+            return _whole(value["value"]) if reveal else "[secret]"
+        return {key: _whole(item, reveal=reveal) for key, item in value.items()}
     if isinstance(value, list):
-        return [_whole(item) for item in value]
+        return [_whole(item, reveal=reveal) for item in value]
     if isinstance(value, float) and value.is_integer():
         return int(value)
     return value

@@ -5,18 +5,21 @@ from __future__ import annotations
 import json
 
 import aws_engine
+import program
 import pulumi
 import pytest
 
-from conftest import SETTINGS, run_program
+import iam_judge
 
 # Actions that AWS ties to no resource, and why each is there.
 WITHOUT_RESOURCE = {
     "EnterRegistry": "GetAuthorizationToken",
-    "ReadTaskDefinition": "ecs:DescribeTaskDefinition, ecs:DeregisterTaskDefinition",
+    "ReadTaskDefinition": "ecs:DescribeTaskDefinition",
     "ReadWhatStands": "the workflows' refresh of every resource; reads only",
+    "NewDistribution": "CloudFront's creations, of no id yet",
     "Network": "EC2 names its resources by ids of its own; bound to the region",
 }
+OF_WORKFLOWS = {"ReadWhatStands", "Network"}
 HOLD_DATA = {"dynamodb/table:Table", "secretsmanager/secret:Secret"}
 
 
@@ -109,6 +112,19 @@ def test_stars_are_where_aws_has_nothing_else(stack):
     assert found == WITHOUT_RESOURCE.keys()
 
 
+def test_what_runs_every_day_has_a_star_only_where_aws_knows_no_resource(stack):
+    """AWS' own reference says so of each action that flow or push pool may do on all resources."""
+    iam_judge.needed()
+    starry = [
+        action
+        for _, statement in statements(stack)
+        if statement.get("Resource") == ["*"] and statement["Sid"] not in OF_WORKFLOWS
+        for action in statement["Action"]
+    ]
+    assert starry
+    assert iam_judge.without_resource(starry) == starry
+
+
 def test_no_role_may_do_everything(stack):
     """No statement allows every action, nor every action of IAM."""
     for _, statement in statements(stack):
@@ -150,18 +166,23 @@ def test_roles_trust_whom_they_should(stack):
 
 
 def test_keys_are_secret(stack):
-    """Nothing that opens a door stands in the outputs in plain text."""
-    values = {
-        name: json.dumps(value)
-        for name, value in stack.outputs.items()
-        if name not in stack.secret_outputs
+    """Nothing that opens a door stands in state, outputs or logs in plain text."""
+    secrets = {
+        made.inputs["secretString"]
+        for made in stack.of_kind("secretsmanager/secretVersion:SecretVersion")
     }
-    keys = stack.engine.client("iam").list_access_keys(UserName="gridletter-dev-push")
-    assert keys["AccessKeyMetadata"]
+    assert len(secrets) == 2
+    assert program.SETTINGS["gridletter:smtp_url"] in secrets
+    state = json.dumps([made.plain for made in stack.made])
+    told = json.dumps(
+        {name: value for name, value in stack.outputs.items() if name not in stack.secret_outputs}
+    )
+    assert not [secret for secret in secrets if secret in state + told + stack.printed]
+    keys = stack.of_kind("iam/accessKey:AccessKey")
+    assert len(keys) == 2
+    assert all(key.options["secrets"] == {"secret", "sesSmtpPasswordV4"} for key in keys)
     assert "push_secret_access_key" in stack.secret_outputs
-    for made in stack.of_kind("secretsmanager/secretVersion:SecretVersion"):
-        secret = made.inputs["secretString"]
-        assert not [name for name, text in values.items() if secret in text]
+    assert stack.outputs["push_secret_access_key"] not in told + stack.printed
 
 
 def test_data_outlives_its_stack(stack):
@@ -174,10 +195,26 @@ def test_data_outlives_its_stack(stack):
         assert made.options["retain"], made.name
 
 
+def test_one_switch_lets_data_go():
+    """With let_data_go nothing is protected or kept, and what holds data goes with all in it."""
+    gone = program.run(
+        {"aws:region": aws_engine.REGION, "gridletter:let_data_go": "true"}, stack="gone"
+    )
+    assert not [made for made in gone.made if made.options["protect"] or made.options["retain"]]
+    assert all(made.inputs["forceDestroy"] for made in gone.of_kind("s3/bucket:Bucket"))
+    tables = gone.of_kind("dynamodb/table:Table")
+    assert [made.inputs["deletionProtectionEnabled"] for made in tables] == [False] * len(tables)
+    secrets = gone.of_kind("secretsmanager/secret:Secret")
+    assert {made.inputs["recoveryWindowInDays"] for made in secrets} == {0}
+
+
 def test_every_resource_goes_by_the_tagged_provider(stack):
     """All resources come by the provider that tags them, so that a bill can be told apart."""
-    assert {made.options["provider"].partition("::aws::")[0] for made in stack.made}
     assert all("pulumi:providers:aws::aws" in made.options["provider"] for made in stack.made)
+    [provider] = stack.engine.providers
+    tags = json.loads(provider["defaultTags"])["tags"]
+    assert tags["project"] == "gridletter"
+    assert tags["stack"] == "gridletter-dev"
 
 
 @pytest.mark.parametrize(
@@ -193,10 +230,10 @@ def test_every_resource_goes_by_the_tagged_provider(stack):
         ("kept_images", "0"),
     ],
 )
-def test_a_wrong_setting_is_named(aws, setting, value):
+def test_a_wrong_setting_is_named(setting, value):
     """A value that can't be used ends the run before anything is made, by its name."""
     with pytest.raises(pulumi.RunError, match=setting):
-        run_program(aws, SETTINGS | {f"gridletter:{setting}": value})
+        program.run(program.SETTINGS | {f"gridletter:{setting}": value})
 
 
 def _listed(value):
