@@ -1,8 +1,9 @@
-"""What operators learn by mail: which issue failed or was rejected, in which cell, what to do."""
+"""What operators learn by mail: what failed, hangs or never came, where, and what to do."""
 
 from __future__ import annotations
 
 import hashlib
+import textwrap
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 _TIMEOUT_SECONDS: Final = 30
 _MOST_ATTACHED_BYTES: Final = 5 << 20
+_LONGEST_REASON: Final = 2000
+_LINE: Final = 76
 
 
 def compose(outcomes: Sequence[Outcome], event_time: datetime, settings: Settings) -> EmailMessage:
@@ -32,18 +35,8 @@ def compose(outcomes: Sequence[Outcome], event_time: datetime, settings: Setting
         event_time: When the run ended.
         settings: Give sender and recipient.
     """
-    message = EmailMessage(policy=SMTP)
-    name, address = parseaddr(settings.sender)
-    first = outcomes[0]
     more = f" and {len(outcomes) - 1} more" if len(outcomes) > 1 else ""
-    message["Subject"] = one_line(f"Gridletter: {_what(first)} needs you{more}", 150)
-    message["From"] = Address(name, addr_spec=address)
-    message["To"] = Address(addr_spec=settings.operators or "")
-    message["Date"] = format_datetime(event_time)
-    message["Auto-Submitted"] = "auto-generated"
-    digest = hashlib.blake2b(repr(outcomes).encode(), digest_size=10).hexdigest()
-    stamp = f"{event_time:%Y%m%d%H%M%S}"
-    message["Message-ID"] = f"<alert.{stamp}.{digest}@{address.rpartition('@')[2]}>"
+    message = _message(f"{_what(outcomes[0])} needs you{more}", outcomes, event_time, settings)
     message.set_content("\n\n".join(_paragraph(outcome) for outcome in outcomes) + _WHAT_TO_DO)
     room = _MOST_ATTACHED_BYTES
     for outcome in outcomes:
@@ -55,6 +48,20 @@ def compose(outcomes: Sequence[Outcome], event_time: datetime, settings: Setting
                 subtype="x-ipynb+json",
                 filename=outcome.kept.name,
             )
+    return message
+
+
+def notice(what: str, reason: str, event_time: datetime, settings: Settings) -> EmailMessage:
+    """Return the mail about something that is no document's outcome, such as a run that hangs.
+
+    Args:
+        what: What needs an operator, for the subject.
+        reason: What happened, and what to do.
+        event_time: When it was noticed.
+        settings: Give sender and recipient.
+    """
+    message = _message(what, (what, reason), event_time, settings)
+    message.set_content(textwrap.fill(one_line(reason, _LONGEST_REASON), _LINE))
     return message
 
 
@@ -89,6 +96,23 @@ Publish the same message again once the cause is mended: what is done stays done
 gets a mail twice. `gridletter resume` goes on with mails alone, `gridletter doctor` looks for
 what is wrong on the machine.
 """
+
+
+def _message(
+    subject: str, content: object, event_time: datetime, settings: Settings
+) -> EmailMessage:
+    """Return a mail to the operators that has all but its text; `content` makes its id."""
+    message = EmailMessage(policy=SMTP)
+    name, address = parseaddr(settings.sender)
+    message["Subject"] = one_line(f"Gridletter: {subject}", 150)
+    message["From"] = Address(name, addr_spec=address)
+    message["To"] = Address(addr_spec=settings.operators or "")
+    message["Date"] = format_datetime(event_time)
+    message["Auto-Submitted"] = "auto-generated"
+    digest = hashlib.blake2b(repr(content).encode(), digest_size=10).hexdigest()
+    stamp = f"{event_time:%Y%m%d%H%M%S}"
+    message["Message-ID"] = f"<alert.{stamp}.{digest}@{address.rpartition('@')[2]}>"
+    return message
 
 
 def _what(outcome: Outcome) -> str:

@@ -1,4 +1,4 @@
-"""Events that say which documents came: by their absence, an automation knows what is overdue.
+"""Events that say which documents came: by their absence, it is known what is overdue.
 
 A webhook's event holds a message that nobody has read yet. So the flow, which has, emits one event
 for each document, with type and zone in the resource's id.
@@ -9,39 +9,64 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from prefect.events import emit_event
-
-from flows.document.zones import zone
-from flows.errors import SettingsError
+from prefect.events.filters import (
+    EventFilter,
+    EventNameFilter,
+    EventOccurredFilter,
+    EventResourceFilter,
+)
 
 if TYPE_CHECKING:
-    from flows.document import MarketDocument
+    from datetime import datetime
 
-ARRIVAL_EVENT: Final = "gridletter.document.arrived"
-_RESOURCE: Final = "gridletter.document"
+    from prefect.client.orchestration import SyncPrefectClient
+
+    from flows.document import MarketDocument
+    from flows.document.zones import Zone
+
+_ARRIVAL_EVENT: Final = "gridletter.document.arrived"
 
 
 def announce(document: MarketDocument) -> None:
     """Emit the event that the document came; nothing waits for it."""
     emit_event(
-        event=ARRIVAL_EVENT,
+        event=_ARRIVAL_EVENT,
         resource={
-            "prefect.resource.id": f"{_RESOURCE}.{document.document_type}.{document.zone.code}",
+            "prefect.resource.id": _resource(document.document_type, document.zone),
             "prefect.resource.name": f"{document.document_type} for {document.zone.name}",
         },
     )
 
 
-def resource_pattern(kind: str) -> str:
-    """Return what matches the resources of a kind of document: `A69`, or `A69.DE_LU` for one zone.
+def have_come(
+    client: SyncPrefectClient,
+    document_type: str,
+    zone: Zone | None,
+    since: datetime,
+    until: datetime,
+) -> bool:
+    """Return whether a document of the type came, for the zone if one is named.
+
+    Args:
+        client: Asks the Prefect API that has the events; it keeps them for some days at least.
+        document_type: Such as `A69`.
+        zone: Whose; None for any.
+        since: From when on, with a time zone.
+        until: Up to when.
 
     Raises:
-        SettingsError: it is no document type, or not followed by a zone.
+        HTTPError: the API is away.
     """
-    document_type, dot, place = kind.partition(".")
-    if not (document_type[:1] in {"A", "B", "Z"} and document_type[1:].isdigit()) or dot > place:
-        raise SettingsError(
-            f"{kind} is no kind of document",
-            remedy="Name a document type, and a zone behind a dot if you mean one: A69.DE_LU",
-            setting="--expect",
-        )
-    return f"{_RESOURCE}.{document_type}.{zone(place).code if place else '*'}"
+    resource = _resource(document_type, zone)
+    told = EventFilter(
+        occurred=EventOccurredFilter.model_validate({"since": since, "until": until}),
+        event=EventNameFilter(name=[_ARRIVAL_EVENT]),
+        resource=EventResourceFilter.model_validate(
+            {"id_prefix": [resource]} if zone is None else {"id": [resource]}
+        ),
+    )
+    return bool(client.read_events(told, limit=1).events)
+
+
+def _resource(document_type: str, zone: Zone | None) -> str:
+    return f"gridletter.document.{document_type}.{'' if zone is None else zone.code}"

@@ -46,9 +46,9 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @contextmanager
-def serving(home: Path, **environment: str) -> Iterator[str]:
+def serving(home: Path, port: int | None = None, **environment: str) -> Iterator[str]:
     """Run a server with its database in `home` while the context lasts; yield its API's address."""
-    port = free_port()
+    port = port or free_port()
     url = f"http://127.0.0.1:{port}/api"
     told = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
     command = [sys.executable, "-m", "prefect", "server", "start", "--port", str(port), "--no-ui"]

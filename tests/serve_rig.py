@@ -19,7 +19,7 @@ from flows.delivery.directory import open_directory
 from flows.delivery.subscribers import Subscriber
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from types import TracebackType
     from typing import Self
 
@@ -32,8 +32,11 @@ READER = Subscriber("Ada", "ada@reader.example")
 class Serving:
     """The command while its context lasts; `lines` is what it printed."""
 
-    def __init__(self, home: Path, mail_port: int, **more: str) -> None:
+    def __init__(
+        self, home: Path, mail_port: int, options: Sequence[str] = (), **more: str
+    ) -> None:
         self.home = home
+        self.options = options
         self.lines: list[str] = []
         self.environment = environment(
             home, GRIDLETTER_SMTP_URL=f"smtp://127.0.0.1:{mail_port}?security=none", **more
@@ -44,7 +47,7 @@ class Serving:
         open_directory(f"sqlite:///{self.home / 'ledger.db'}").add([READER])
         self._log = (self.home / "serve.txt").open("ab")
         self.process = subprocess.Popen(
-            [*COMMAND, "--port", "0"],
+            [*COMMAND, "--port", "0", *self.options],
             env=self.environment,
             stdout=subprocess.PIPE,
             stderr=self._log,
@@ -95,11 +98,11 @@ class Serving:
             self.process.kill()
             raise
 
-    def kill(self, name: str) -> None:
+    def kill(self, name: str, number: int = signal.SIGKILL) -> None:
         """Kill the process of that name, such as `web`, and nothing that it has started."""
         for process in family(self.home):
             if f'"name": "{name}"' in " ".join(process.cmdline()):
-                process.kill()
+                process.send_signal(number)
 
     def push(self, message: str) -> None:
         """Push as the platform does: again until it is answered with 200."""

@@ -1,16 +1,16 @@
-"""Job variables, the container's environment and kinds of documents, before any Prefect API."""
+"""Job variables, the container's environment and what is expected, before any Prefect API."""
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from prefect_aws.workers import ECSWorker
 
 from flows import settings
-from flows.arrivals import resource_pattern
 from flows.deploy import outputs
 from flows.deploy.environment import environment
+from flows.deploy.expected import parse
 from flows.deploy.outputs import StackOutputs
 from flows.deploy.plan import differences
 from flows.deploy.template import base_job_template
@@ -117,13 +117,45 @@ def test_outputs_that_are_none_are_refused(tmp_path, text, said):
         outputs.read(str(file))
 
 
-def test_a_kind_of_document_is_a_type_and_maybe_a_zone():
-    """`A69` stands for all zones, `A69.DE_LU` for one; what is no type is refused."""
-    assert resource_pattern("A69") == "gridletter.document.A69.*"
-    assert resource_pattern("A69.DE_LU") == "gridletter.document.A69.DE_LU"
-    for wrong in ("wind", "A69.", "", "*"):
-        with pytest.raises(SettingsError):
-            resource_pattern(wrong)
+def test_what_is_expected_is_a_type_maybe_a_zone_and_a_local_time():
+    """Without a zone the clock is the market's; a zone, by name or EIC, has its own."""
+    anywhere = parse("A69=18:00")
+    assert (anywhere.document_type, anywhere.zone, anywhere.tz) == ("A69", None, "Europe/Brussels")
+    assert anywhere.cron == "2 18 * * *"
+    lisbon = parse("A44@10YPT-REN------W=23:59")
+    assert str(lisbon) == "A44@PT=23:59"
+    assert lisbon == parse("A44@PT=23:59")
+    assert (lisbon.tz, lisbon.cron) == ("Europe/Lisbon", "1 0 * * *")
+
+
+@pytest.mark.parametrize(
+    "wrong", ["A69", "A69=25h", "A69=24:00", "A69=6:00", "wind=18:00", "A69@=18:00", "A69@XX=18:00"]
+)
+def test_what_can_not_be_expected_is_refused(wrong):
+    """No type, no time or no bidding zone is named, with what would be right."""
+    with pytest.raises(SettingsError, match=r"TYPE=HH:MM|no bidding zone"):
+        parse(wrong)
+
+
+@pytest.mark.parametrize(
+    ("text", "looked", "day", "hours"),
+    [
+        ("A69=18:00", "2026-07-01T16:02:00+00:00", "2026-07-01", 24),
+        ("A69@PT=00:30", "2026-06-30T23:32:00+00:00", "2026-07-01", 24),
+        ("A69=23:59", "2026-07-01T22:01:00+00:00", "2026-07-01", 24),
+        ("A69=18:00", "2026-03-29T16:02:00+00:00", "2026-03-29", 23),
+        ("A69=18:00", "2026-10-25T17:02:00+00:00", "2026-10-25", 25),
+    ],
+    ids=["summer", "west", "over midnight", "spring", "autumn"],
+)
+def test_a_look_is_about_one_local_day(text, looked, day, hours):
+    """Whenever it looks, it asks for the local day whose time has passed, of 23 to 25 hours."""
+    expected = parse(text)
+    about = expected.day(datetime.fromisoformat(looked))
+    begins, ends = expected.window(about)
+    assert str(about) == day
+    assert ends.astimezone(UTC) - begins.astimezone(UTC) == timedelta(hours=hours)
+    assert begins <= datetime.fromisoformat(looked) - timedelta(minutes=2) < ends
 
 
 def test_differences_name_the_paths():

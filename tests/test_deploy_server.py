@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from datetime import timedelta
+import re
+from datetime import datetime, timedelta
+from email import message_from_bytes, policy
 from pathlib import Path
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
@@ -16,6 +20,7 @@ from deploying import actions, run, runs_of
 from flows import settings
 from flows.delivery.ledger import open_ledger
 from flows.delivery.unsubscribe import Links
+from smtp_sink import Sink
 from waiting import until
 
 pytest_plugins = ("prefect_server",)
@@ -66,7 +71,7 @@ def deploy_to_push(stack):
 
 def test_a_dry_run_touches_nothing_and_a_second_deployment_changes_nothing(api):
     """A dry run names all and creates none of it; deploying a second time changes nothing."""
-    asked = ("deploy", "--pool", "local", "--type", "process", "--expect", "A65=25h", "--json")
+    asked = ("deploy", "--pool", "local", "--type", "process", "--expect", "A65=18:00", "--json")
     planned = actions(run(*asked, "--dry-run"))
     assert set(planned.values()) == {"created"}
     assert httpx.get(f"{api}/work_pools/local").status_code == 404
@@ -79,12 +84,40 @@ def test_what_differs_is_updated_and_named(api):
     """A changed wish updates what it concerns, and only that; what others set stays."""
     pool = httpx.get(f"{api}/work_pools/local").json()
     httpx.patch(f"{api}/work_pools/local", json={"is_paused": True})
-    printed = run("deploy", "--pool", "local", "--type", "process", "--pending", "7m")
+    asked = ("deploy", "--pool", "local", "--type", "process", "--expect", "A44@PT=14:00")
+    printed = run(*asked, "--pending", "7m")
     assert "updated    automation gridletter: a run is stuck: actions, trigger.within" in printed
-    assert "1 of" in printed
+    assert "created    schedule expect/A44@PT=14:00" in printed
+    assert "removed    schedule expect/A65=18:00" in printed
+    assert "3 of" in printed
     assert httpx.get(f"{api}/work_pools/local").json()["is_paused"] is True
     httpx.patch(f"{api}/work_pools/local", json={"is_paused": False})
     assert pool["type"] == "process"
+
+
+def test_what_is_expected_is_looked_for_each_day_at_its_time(api):
+    """The schedule is in the zone's own time; one that is off stays off, others' stay there."""
+    from prefect.server.schemas.schedules import CronSchedule
+
+    deployment = httpx.get(f"{api}/deployments/name/expect/gridletter").json()
+    [schedule] = deployment["schedules"]
+    assert (
+        schedule["schedule"] | {"cron": "2 14 * * *", "timezone": "Europe/Lisbon"}
+        == (schedule["schedule"])
+    )
+    assert schedule["parameters"] == {"expected": "A44@PT=14:00"}
+    [due] = asyncio.run(CronSchedule(**schedule["schedule"]).get_dates(1))
+    assert f"{due.astimezone(ZoneInfo('Europe/Lisbon')):%H:%M}" == "14:02"
+
+    schedules = f"{api}/deployments/{deployment['id']}/schedules"
+    other = {"schedule": {"cron": "0 0 1 1 *"}, "parameters": {"expected": "A65=10:00"}}
+    httpx.post(schedules, json=[other]).raise_for_status()
+    httpx.patch(f"{schedules}/{schedule['id']}", json={"active": False}).raise_for_status()
+    asked = ("deploy", "--pool", "local", "--type", "process", "--pending", "7m")
+    assert "nothing to change" in run(*asked, "--expect", "A44@PT=14:00")
+    assert [each["active"] for each in httpx.get(schedules).json()].count(False) == 1
+    assert actions(run(*asked, "--json"))["schedule expect/A44@PT=14:00"] == "removed"
+    assert len(httpx.get(schedules).json()) == 1
 
 
 @pytest.mark.parametrize(
@@ -227,6 +260,10 @@ def test_emit_sends_what_the_webhook_would_and_shows_the_run(api, monkeypatch, t
         said = json.loads(run("emit", str(SAMPLE), "--wait", "5", "--json", code=1))
         [found] = [each for each in runs_of(api, "publish") if each["id"] == said["flow_run"]]
         assert found["parameters"]["event_msg"] == SAMPLE.read_text("utf-8-sig")
+        printed = run("emit", str(SAMPLE), "--wait", "3", code=1).splitlines()
+        assert re.fullmatch(r"event    [0-9a-f-]{36} is sent", printed[0])
+        assert re.fullmatch(r"run      \S+  \S+/flow-run/[0-9a-f-]{36}", printed[1])
+        assert printed[-1].startswith("not begun within 3 s: see whether a worker")
         large = tmp_path / "large.xml"
         large.write_text(f"<a>{'x' * 600_000}</a>")
         before = len(runs_of(api, "publish"))
@@ -237,36 +274,101 @@ def test_emit_sends_what_the_webhook_would_and_shows_the_run(api, monkeypatch, t
         assert Path(address.removeprefix("file://")).read_text() == large.read_text()
 
 
-def test_what_hangs_or_never_comes_starts_the_alarm(api):
-    """A run pending past its time, and a document that stays out, each start one alarm."""
+@pytest.fixture
+def operators(api, monkeypatch):
+    """Have operators, and a mail server that takes what they are sent."""
     from prefect.settings import PREFECT_API_URL, temporary_settings
 
-    from flows.deploy.deploy import deploy
-    from flows.deploy.wanted import Expected, PoolType, Wanted
+    with Sink() as sink, temporary_settings(updates={PREFECT_API_URL: api}):
+        monkeypatch.setenv("GRIDLETTER_OPERATORS", "ops@grid.example")
+        monkeypatch.setenv("GRIDLETTER_SMTP_URL", f"smtp://127.0.0.1:{sink.port}?security=none")
+        yield sink
 
-    soon = timedelta(seconds=10)
-    wanted = Wanted(
-        "local", PoolType.PROCESS, alarms=True, pending=soon, expected=(Expected("A69", soon),)
-    )
-    with temporary_settings(updates={PREFECT_API_URL: api}):
-        deploy(wanted, settings.load())
+
+def start(flow, **parameters):
+    """Start a run of the flow's deployment and run it as a worker does; return its state."""
+    from prefect.client.orchestration import get_client
+    from prefect.flow_engine import run_flow
+    from prefect.flows import load_flow_from_entrypoint
+
+    with get_client(sync_client=True) as client:
+        found = client.read_deployment_by_name(f"{flow}/gridletter")
+        begun = client.create_flow_run_from_deployment(found.id, parameters=parameters)
+        flow = load_flow_from_entrypoint(str(found.entrypoint))
+        run_flow(flow, flow_run=client.read_flow_run(begun.id))
+        return client.read_flow_run(begun.id).state
+
+
+def text_of(mail):
+    """Return subject and text of a mail."""
+    message = message_from_bytes(mail.data, policy=policy.default)
+    return message["Subject"], " ".join(message.get_content().split())
+
+
+def test_a_document_that_has_not_come_is_a_mail_to_the_operators(api, operators):
+    """With no arrival today there is one mail, and none once the document was published."""
+    from flows import arrivals, document
+
+    expected = "A65@DE_LU=00:00"
+    state = start("expect", expected=expected)
+    assert (state.type, state.name) == ("COMPLETED", "Overdue")
+    [mail] = operators.mails
+    assert mail.recipients == ("ops@grid.example",)
+    subject, text = text_of(mail)
+    assert subject == "Gridletter: A65 for Germany–Luxembourg is overdue"
+    assert f"On {datetime.now(ZoneInfo('Europe/Berlin')):%Y-%m-%d} no A65" in text
+    assert "by 00:00 (Europe/Berlin)" in text
+
+    [came] = document.read(SAMPLE.read_bytes())
+    arrivals.announce(came)
+    seen = {"filter": {"event": {"name": ["gridletter.document.arrived"]}}}
+    until(lambda: httpx.post(f"{api}/events/filter", json=seen).json()["events"], 30, "the event")
+    assert start("expect", expected=expected).name == "Completed"
+    assert start("expect", expected="A65=00:00").name == "Completed"
+    assert len(operators.mails) == 1
+    for other in ("A65@FR=00:00", "A69=00:00"):
+        assert start("expect", expected=other).name == "Overdue"
+    assert len(operators.mails) == 3
+
+
+def test_a_push_that_started_no_run_is_a_mail_to_the_operators(api, operators):
+    """An event whose message is too large for a parameter starts no run, and that is told."""
+    before = len(runs_of(api, "publish"))
+    httpx.post(f"{api}/events", json=[pushed("x" * 600_000)]).raise_for_status()
+    alarms = until(lambda: runs_of(api, "alarm"), 30, "the alarm")
+    assert [each["parameters"]["what"] for each in alarms] == ["a push started no run"]
+    assert len(runs_of(api, "publish")) == before
+    start("alarm", **alarms[0]["parameters"])
+    subject, text = text_of(operators.mails[0])
+    assert subject == "Gridletter: a push started no run"
+    assert "512" in text
+
+
+def pushed(body):
+    """Return the webhook's event for a message, as JSON."""
+    from flows.deploy.events import document_event
+
+    return document_event(body).model_dump(mode="json")
+
+
+def test_what_hangs_starts_the_alarm(api, operators):
+    """A run that is pending past its time starts one alarm, whose mail says what to do."""
+    from flows.deploy.deploy import deploy
+    from flows.deploy.wanted import PoolType, Wanted
+
+    wanted = Wanted("local", PoolType.PROCESS, alarms=True, pending=timedelta(seconds=10))
+    deploy(wanted, settings.load())
     stuck = runs_of(api, "publish")[0]
     state = {"state": {"type": "PENDING"}, "force": True}
     httpx.post(f"{api}/flow_runs/{stuck['id']}/set_state", json=state).raise_for_status()
-    arrived = {
-        "event": "gridletter.document.arrived",
-        "resource": {
-            "prefect.resource.id": "gridletter.document.A69.DE_LU",
-            "prefect.resource.name": "A69 for Germany–Luxembourg",
-        },
-        "id": "0196b5a0-0000-7000-8000-000000000001",
-        "occurred": "2026-01-01T00:00:00Z",
-    }
-    from prefect.types._datetime import now
 
-    arrived["occurred"] = now("UTC").isoformat()
-    httpx.post(f"{api}/events", json=[arrived]).raise_for_status()
-    until(lambda: len(runs_of(api, "alarm")) == 2, 40, "the alarms")
-    said = {run["parameters"]["what"]: run["parameters"]["reason"] for run in runs_of(api, "alarm")}
-    assert stuck["name"] in said["a run is stuck"]
-    assert "A69 for Germany–Luxembourg" in said["A69 is overdue"]
+    def told():
+        found = [each["parameters"] for each in runs_of(api, "alarm")]
+        return [each for each in found if each["what"] == "a run is stuck"]
+
+    [said] = until(told, 40, "the alarm")
+    start("alarm", **said)
+    subject, text = text_of(operators.mails[0])
+    assert subject == "Gridletter: a run is stuck"
+    assert f"{stuck['name']} ({stuck['id']}) has been pending for more than 0.166" in text
+    assert "cancel the run and run it again: nobody gets a mail twice" in text

@@ -38,7 +38,7 @@ def test_a_time_needs_number_and_unit(wrong):
     """A time that is none is wrong usage."""
     asked = ("deploy", "--pool", "p", "--type", "process")
     assert "is no time" in run(*asked, "--pending", wrong, code=2)
-    assert "is no time" in run(*asked, "--expect", f"A69={wrong}", code=2)
+    assert "is not TYPE=HH:MM" in run(*asked, "--expect", f"A69={wrong}", code=1)
 
 
 @pytest.mark.parametrize("body", [HOSTILE, "", "<a/>", '{"a": 1}'])

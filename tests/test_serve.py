@@ -6,10 +6,13 @@ import signal
 import socket
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from unittest.mock import Mock
 from uuid import uuid4
 
 import httpx
 import pytest
+from fastapi import FastAPI
 from prefect.client.schemas.objects import StateType
 
 import serve_rig
@@ -18,7 +21,7 @@ from flows import settings
 from flows.claims import Claims
 from flows.delivery.ledger import open_ledger
 from flows.gateway.inbox import Inbox
-from flows.serve import names, orphans, watch
+from flows.serve import names, orphans, runner, server, watch
 from flows.serve.runs import owner
 from flows.serve.tell import tell
 from serve_rig import Serving, family, said, sample, seconds_to_mail, until
@@ -36,8 +39,9 @@ def sink():
 
 @pytest.fixture(scope="module")
 def serving(tmp_path_factory, sink):
-    """The command, running."""
-    with Serving(tmp_path_factory.mktemp("serve") / "home", sink.port) as running:
+    """The command, running, with a document that is expected."""
+    home = tmp_path_factory.mktemp("serve") / "home"
+    with Serving(home, sink.port, ["--expect", "A69@DE_LU=18:00"]) as running:
         yield running
 
 
@@ -83,6 +87,20 @@ def test_runs_are_recorded_in_prefect(serving):
     query = {"logs": {"flow_run_id": {"any_": [runs[0]["id"]]}}}
     until(lambda: httpx.post(f"{api}/logs/filter", json=query).json(), 10)
     until(lambda: httpx.get(f"{api}/work_pools/gridletter").json()["status"] == "READY", 20)
+
+
+def test_what_is_expected_is_looked_for_by_its_runners(serving):
+    """`--expect` is a schedule of the flow `expect` in the pool of the resident runners."""
+    found = httpx.get(f"{serving.prefect}/api/deployments/name/expect/gridletter").json()
+    assert found["work_pool_name"] == "gridletter"
+    assert [each["parameters"] for each in found["schedules"]] == [{"expected": "A69@DE_LU=18:00"}]
+
+
+def test_what_can_not_be_expected_is_one_clear_line(tmp_path):
+    """A wrong `--expect` is said in one line, before anything starts."""
+    said = failing(tmp_path / "home", "--port", "0", "--expect", "A69=25h")
+    assert said.count("\n") == 1
+    assert "A69=25h is not TYPE=HH:MM" in said
 
 
 def test_names_are_those_of_the_deployments():
@@ -136,13 +154,26 @@ def pool(serving):
         get_client(sync_client=True) as client,
     ):
         client.create_work_pool(WorkPoolCreate(name=name, type="process"))
-        flow_id = client.create_flow(flow(lambda: None, name=name))
+        idle = flow(lambda: None, name=name)
+        flow_id = client.create_flow(idle)
         deployment = client.create_deployment(flow_id, name, work_pool_name=name)
         found = Pool(client, name)
         object.__setattr__(
             found, "begin", lambda: client.create_flow_run_from_deployment(deployment)
         )
+        object.__setattr__(found, "flow", idle)
         yield found
+
+
+def test_automations_act_on_the_running_server(monkeypatch):
+    """The client by which Prefect's server acts is led to the app that is kept at hand."""
+    from prefect.server.api import server as prefect_server
+    from prefect.server.api.clients import OrchestrationClient
+
+    monkeypatch.setattr(prefect_server, "create_app", pytest.fail)
+    app = FastAPI()
+    server.keep_at_hand(app)
+    assert OrchestrationClient()._http_client._transport.app is app
 
 
 def test_two_runners_never_have_the_same_run(pool):
@@ -210,14 +241,50 @@ def test_stuck_runs_are_reported_once(pool, home, monkeypatch):
     assert looking.stuck == 2
 
 
+def test_runs_for_later_do_not_hold_up_mails(pool, home):
+    """Mails that are due again are gone on with though runs are scheduled, but for another day."""
+    from prefect.states import Scheduled
+
+    run = pool.begin()
+    tomorrow = Scheduled(scheduled_time=datetime.now(UTC) + timedelta(days=1))
+    pool.client.set_flow_run_state(run.id, tomorrow, force=True)
+    ledger = Mock(unfinished=lambda: [Mock()], next_due=lambda _: 0)
+    started = []
+    object.__setattr__(pool, "start", started.append)
+    options = settings.load()
+    inbox = Inbox(home / "inbox.db")
+    watch.Watch(pool, inbox, ledger, Claims(options), pytest.fail).look()
+    assert started == [names.RESUME]
+    pool.begin()
+    watch.Watch(pool, inbox, ledger, Claims(options), pytest.fail).look()
+    assert started == [names.RESUME]
+
+
+def test_a_runner_that_has_become_old_ends_between_two_runs(pool, home, monkeypatch):
+    """After its last run a runner ends and the next one takes what is left: each run runs once."""
+    ran = []
+    flow = pool.flow.with_options(retries=0)
+    flow.fn = lambda: ran.append(1)
+    monkeypatch.setattr(runner, "MOST_RUNS", 1)
+    monkeypatch.setattr(runner, "POOL", pool.name)
+    monkeypatch.setattr(runner, "_FLOWS", {flow.name: flow})
+    runs = [pool.begin() for _ in range(2)]
+    for number in range(2):
+        beating = Mock(missed_since=lambda _: False)
+        runner.Runner(pool.client, f"gridletter {number}", settings.load(), beating).run()
+        assert len(ran) == number + 1
+    states = {pool.state(run.id).name for run in runs}
+    assert states == {"Completed"}
+
+
 def test_the_operators_get_a_mail(home, monkeypatch):
     """What needs an operator is a mail to them, with what happened and what to do."""
     monkeypatch.setenv("GRIDLETTER_OPERATORS", "ops@grid.example")
-    tell(settings.load(), "a flow run", "it hangs. Look at it.")
+    tell(settings.load(), "a flow run needs you", "it hangs. Look at it.")
     (mail,) = (home / "outbox").glob("*.eml")
     text = mail.read_text()
     assert "ops@grid.example" in text
-    assert "a flow run needs you" in text
+    assert "Subject: Gridletter: a flow run needs you" in text
     assert "it hangs" in text
 
 

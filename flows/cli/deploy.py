@@ -12,8 +12,9 @@ import typer
 
 from flows import settings
 from flows.cli.app import app
+from flows.cli.check import must_pass
 from flows.cli.shown import Json  # noqa: TC001 — typer reads it
-from flows.deploy.wanted import Expected, PoolType, Wanted
+from flows.deploy.wanted import PoolType, Wanted
 from flows.errors import SettingsError, StorageError
 
 if TYPE_CHECKING:
@@ -24,12 +25,16 @@ if TYPE_CHECKING:
 
     from flows.deploy.wanted import Change
 
+EXPECT_HELP = (
+    "Tell the operators each day on which no such document has come by then: A69=18:00 "
+    "(Europe/Brussels), or A69@DE_LU=18:00 for a zone, in its time; repeatable."
+)
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
 
 @app.command(
     epilog="Example: gridletter deploy --pool newsletters --type ecs:push --image IMAGE "
-    "--stack-outputs outputs.json --expect A69=25h"
+    "--stack-outputs outputs.json --expect A69=18:00"
 )
 def deploy(
     *,
@@ -50,25 +55,25 @@ def deploy(
     ] = None,
     expect: Annotated[
         list[str] | None,
-        typer.Option(
-            metavar="KIND=TIME",
-            help="Tell the operators when no such document came that long after the last: "
-            "A69=25h, or A69.DE_LU=25h for one zone; repeatable.",
-        ),
+        typer.Option(metavar="TYPE=HH:MM", help=EXPECT_HELP),
     ] = None,
     pending: Annotated[
         str, typer.Option(metavar="TIME", help="Tell them of runs that are pending that long.")
     ] = "10m",
     dry_run: Annotated[bool, typer.Option(help="Say what would be done, and do nothing.")] = False,
+    skip_check: Annotated[
+        bool, typer.Option("--skip-check", help="Deploy whatever `gridletter check` would say.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Create or update work pool, deployments, triggers, alarms, blocks and webhooks in Prefect.
 
-    A second time it changes nothing. It works on the Prefect API that PREFECT_API_URL or the active
-    profile names; webhooks and pools of type ecs:push are there on Prefect Cloud alone.
+    The newsletters' notebooks must pass `gridletter check` first. A second time it changes nothing.
+    It works on the Prefect API that PREFECT_API_URL or the active profile names; webhooks and pools
+    of type ecs:push are there on Prefect Cloud alone.
     """
     options = settings.load()
-    from flows.deploy import outputs  # noqa: PLC0415 — brings pydantic
+    from flows.deploy import expected, outputs  # noqa: PLC0415 — they bring entsoe-py and pydantic
     from flows.deploy.deploy import deploy as run  # noqa: PLC0415 — brings Prefect
 
     wanted = Wanted(
@@ -79,10 +84,12 @@ def deploy(
         job_variables=dict(_variable(each) for each in job_variable or ()),
         alarms=True,
         pending=_time("--pending", pending),
-        expected=tuple(_expected(each) for each in expect or ()),
+        expected=tuple(expected.parse(each) for each in expect or ()),
         blocks=True,
     )
     with api():
+        if not (dry_run or skip_check):
+            must_pass(options)
         changes = run(wanted, options, dry_run=dry_run)
     for change in changes:
         print(json.dumps(asdict(change)) if as_json else _line(change))
@@ -148,18 +155,8 @@ def _variable(text: str) -> tuple[str, JsonValue]:
         return name, value
 
 
-def _expected(text: str) -> Expected:
-    from flows.arrivals import resource_pattern  # noqa: PLC0415 — brings Prefect
-
-    kind, equals, time = text.partition("=")
-    if not equals:
-        raise typer.BadParameter(f"{text} is not KIND=TIME", param_hint="--expect")
-    resource_pattern(kind)
-    return Expected(kind, _time("--expect", time))
-
-
 def _time(option: str, text: str) -> timedelta:
     match = re.fullmatch(r"([1-9][0-9]{0,5})([mhd])", text)
     if match is None:
-        raise typer.BadParameter(f"{text} is no time such as 10m, 25h or 8d", param_hint=option)
+        raise typer.BadParameter(f"{text} is no time such as 10m or 2h", param_hint=option)
     return timedelta(**{_UNITS[match[2]]: int(match[1])})

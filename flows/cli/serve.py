@@ -8,6 +8,7 @@ import typer
 
 from flows import settings
 from flows.cli.app import app
+from flows.cli.deploy import EXPECT_HELP
 
 if TYPE_CHECKING:
     from flows.serve.serve import Addresses
@@ -20,6 +21,10 @@ def serve(
     host: Annotated[
         str, typer.Option(help="The address it listens on; 0.0.0.0 for all networks.")
     ] = "127.0.0.1",
+    expect: Annotated[
+        list[str] | None,
+        typer.Option(metavar="TYPE=HH:MM", help=EXPECT_HELP),
+    ] = None,
 ) -> None:
     """Take pushes, publish them, send the mails, show the archive: until Ctrl-C or SIGTERM.
 
@@ -27,9 +32,11 @@ def serve(
     and starts again whatever ends. A push is on the disk before it is answered.
     """
     options = settings.load()
+    from flows.deploy.expected import parse  # noqa: PLC0415 - brings entsoe-py
     from flows.serve.serve import serve as run  # noqa: PLC0415 - brings imports of its own
 
-    run(options, host=host, port=port, on_start=_show, on_ready=_ready)
+    expected = [str(parse(each)) for each in expect or ()]
+    run(options, host=host, port=port, expect=expected, on_start=_show, on_ready=_ready)
 
 
 def _show(addresses: Addresses) -> None:

@@ -8,8 +8,11 @@ variables    job variables, checked before anything is created
 template     how a pool of a type starts a container
 pool         the work pool
 deployments  the flows in it, by their place in the package
-automations  triggers, and alarms for what hangs, crashes or never comes
+automations  triggers, and alarms for what hangs, crashes or never begins
 alarm        the flow that mails the operators what an automation noticed
+expect       the flow that tells them of a document that has not come by its time
+expected     which document, of which zone, by when
+schedules    when it looks
 webhooks     Prefect Cloud's way in for pushes and clicks
 blocks       credentials that are missing
 events       what the webhook's event looks like

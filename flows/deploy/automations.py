@@ -1,21 +1,13 @@
-"""Automations: what starts a flow run, and what is noticed because it never came or never ended.
-
-Prefect's windows begin with an event and not at an hour of the day. So a document that is due each
-day is "A69 within 25 hours of the last one": the window begins anew with every arrival, for each
-zone by itself, needs no schedule and no container that looks, and outlives restarts of the server.
-Nothing is said of a kind that never came. One silence is one alarm.
-"""
+"""Automations: what starts a flow run, and what tells of one that never began or ended."""
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from prefect.events import DeploymentEventTrigger, EventTrigger, ResourceSpecification
 from prefect.events.actions import RunDeployment
 from prefect.events.schemas.automations import AutomationCore, Posture
 
-from flows.arrivals import ARRIVAL_EVENT, resource_pattern
 from flows.deploy.events import DOCUMENT_EVENT, EVENT_MSG_TEMPLATE, RESOURCE_ID
 from flows.deploy.plan import differences
 from flows.unsubscribe import CLICK_EVENT
@@ -28,7 +20,7 @@ if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
 
     from flows.deploy.plan import Plan
-    from flows.deploy.wanted import Expected, Wanted
+    from flows.deploy.wanted import Wanted
 
 UNSUBSCRIBE_RESOURCE_ID: Final = "gridletter.unsubscribe"
 _PREFIX: Final = "gridletter: "
@@ -58,16 +50,16 @@ def triggers(deployments: Mapping[str, UUID]) -> list[AutomationCore]:
 
 
 def alarms(
-    wanted: Wanted, deployments: Mapping[str, UUID], publishes: UUID | None
+    wanted: Wanted, deployments: Mapping[str, UUID], publishes: UUID
 ) -> list[AutomationCore]:
-    """Return what tells the operators of runs that hang or crash, and of what never came.
+    """Return what tells the operators of runs that hang or crash, and of pushes without a run.
 
     Args:
-        wanted: How long a run may be pending, and which documents are expected.
+        wanted: How long a run may be pending.
         deployments: The deployments by their flows.
         publishes: The automation that starts a run for each push.
     """
-    watched = [f"prefect.deployment.{deployments[name]}" for name in ("publish", "unsubscribe")]
+    watched = [f"prefect.deployment.{id_}" for name, id_ in deployments.items() if name != "alarm"]
     runs: dict[str, Any] = {
         "match": ResourceSpecification({"prefect.resource.id": "prefect.flow-run.*"}),
         "match_related": ResourceSpecification({"prefect.resource.id": watched}),
@@ -82,8 +74,12 @@ def alarms(
         **runs,
     )
     crashed = EventTrigger(expect={"prefect.flow-run.Crashed"}, **runs)
+    lost = EventTrigger(
+        expect={"prefect.automation.action.failed"},
+        match=ResourceSpecification({"prefect.resource.id": f"prefect.automation.{publishes}"}),
+    )
     alarm = deployments["alarm"]
-    made = [
+    return [
         _alarm(
             alarm,
             "a run is stuck",
@@ -99,22 +95,14 @@ def alarms(
             f"{_RUN} crashed: its infrastructure ended before it. See its log (out of memory?), "
             "then run it again: nobody gets a mail twice.",
         ),
+        _alarm(
+            alarm,
+            "a push started no run",
+            lost,
+            "an event started no flow run: {{ event.payload.reason }}. A message above 512 KB "
+            "is refused: publish it with `gridletter emit FILE`.",
+        ),
     ]
-    if publishes is not None:
-        lost = EventTrigger(
-            expect={"prefect.automation.action.failed"},
-            match=ResourceSpecification({"prefect.resource.id": f"prefect.automation.{publishes}"}),
-        )
-        made.append(
-            _alarm(
-                alarm,
-                "a push started no run",
-                lost,
-                "an event started no flow run: {{ event.payload.reason }}. A message above 512 KB "
-                "is refused: publish it with `gridletter emit FILE`.",
-            )
-        )
-    return made + [_overdue(alarm, expected) for expected in wanted.expected]
 
 
 def ensure(client: SyncPrefectClient, plan: Plan, wanted: AutomationCore) -> UUID | None:
@@ -151,26 +139,6 @@ def _trigger(name: str, deployment: UUID, event: tuple[str, str], event_msg: str
     )
     trigger.set_deployment_id(deployment)
     return trigger.as_automation()
-
-
-def _overdue(alarm: UUID, expected: Expected) -> AutomationCore:
-    hours = expected.within / timedelta(hours=1)
-    trigger = EventTrigger(
-        posture=Posture.Proactive,
-        after={ARRIVAL_EVENT},
-        expect={ARRIVAL_EVENT},
-        for_each={"prefect.resource.id"},
-        match=ResourceSpecification({"prefect.resource.id": resource_pattern(expected.kind)}),
-        within=expected.within,
-    )
-    return _alarm(
-        alarm,
-        f"{expected.kind} is overdue",
-        trigger,
-        "{{ event.resource.name }}: the last document came {{ event.occurred|string }}, and the "
-        f"next one was expected within {hours:g} hours. See whether the platform pushes, and "
-        "whether it has the document at all.",
-    )
 
 
 def _alarm(deployment: UUID, name: str, trigger: EventTrigger, reason: str) -> AutomationCore:

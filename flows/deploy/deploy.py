@@ -8,7 +8,7 @@ from uuid import UUID
 from prefect.client.base import ServerType
 from prefect.client.orchestration import get_client
 
-from flows.deploy import automations, blocks, deployments, pool, webhooks
+from flows.deploy import automations, blocks, deployments, pool, schedules, webhooks
 from flows.deploy.environment import environment, secret_arns
 from flows.deploy.plan import Plan
 from flows.deploy.template import base_job_template
@@ -70,10 +70,12 @@ def _ensure_flows(
     client: SyncPrefectClient, plan: Plan, wanted: Wanted, variables: Mapping[str, object]
 ) -> None:
     flows = [*deployments.FLOWS, *([deployments.ALARM] if wanted.alarms else [])]
-    ids: dict[str, UUID] = {}
-    for flow in flows:
-        made = deployments.ensure(client, plan, flow, pool=wanted.pool, job_variables=variables)
-        ids[flow.name] = made or _NOT_YET
+    made = {
+        flow.name: deployments.ensure(client, plan, flow, pool=wanted.pool, job_variables=variables)
+        for flow in flows
+    }
+    ids = {name: found or _NOT_YET for name, found in made.items()}
+    schedules.ensure(client, plan, ids[deployments.EXPECT.name], wanted.expected)
     publishing, unsubscribing = automations.triggers(ids)
     publishes = automations.ensure(client, plan, publishing)
     automations.ensure(client, plan, unsubscribing)

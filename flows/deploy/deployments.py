@@ -8,10 +8,14 @@ from prefect.client.schemas.actions import DeploymentUpdate
 from prefect.exceptions import ObjectNotFound
 from prefect.utilities.callables import parameter_schema
 
+from flows.backfill import backfill_event
+from flows.deliver import deliver
 from flows.deploy.alarm import alarm
+from flows.deploy.expect import expect
 from flows.deploy.plan import differences
 from flows.publish import publish
 from flows.resume import resume
+from flows.shards import DEPLOYMENT
 from flows.unsubscribe import unsubscribe
 
 if TYPE_CHECKING:
@@ -23,12 +27,17 @@ if TYPE_CHECKING:
 
     from flows.deploy.plan import Plan
 
-# One name for all pools: deploying to another pool moves the flows there, so that a push never
-# starts two runs.
-DEPLOYMENT: Final = "gridletter"
 # Without a step, Prefect copies the container's working directory at the start of each run.
 _IN_PLACE: Final = [{"prefect.deployments.steps.set_working_directory": {"directory": "."}}]
-FLOWS: Final[tuple[Flow[..., Any], ...]] = (publish, unsubscribe, resume)
+EXPECT: Final[Flow[..., Any]] = expect
+FLOWS: Final[tuple[Flow[..., Any], ...]] = (
+    publish,
+    deliver,
+    unsubscribe,
+    resume,
+    backfill_event,
+    EXPECT,
+)
 ALARM: Final[Flow[..., Any]] = alarm
 
 

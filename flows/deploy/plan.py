@@ -10,9 +10,10 @@ from flows.deploy.wanted import Change
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from typing import Literal
 
     from pydantic import JsonValue
+
+    from flows.deploy.wanted import Kind
 
 _Written = TypeVar("_Written")
 
@@ -26,7 +27,7 @@ class Plan:
 
     def settle(
         self,
-        kind: Literal["work pool", "deployment", "automation", "webhook", "block"],
+        kind: Kind,
         name: str,
         differences: list[str] | None,
         write: Callable[[], _Written],
@@ -51,6 +52,12 @@ class Plan:
         if self.dry_run or change.action == "unchanged":
             return None
         return write()
+
+    def remove(self, kind: Kind, name: str, delete: Callable[[], None]) -> None:
+        """Delete what stands and is not wanted any more, unless this is a dry run."""
+        self.changes.append(Change(kind, name, "removed"))
+        if not self.dry_run:
+            delete()
 
     def remark(self, note: str) -> None:
         """Say something of the last thing that was settled."""

@@ -5,14 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pydantic import JsonValue
 
+    from flows.deploy.expected import Expected
     from flows.deploy.outputs import StackOutputs
+
+
+Kind: TypeAlias = Literal["work pool", "deployment", "schedule", "automation", "webhook", "block"]
 
 
 class PoolType(StrEnum):
@@ -30,14 +34,6 @@ class PoolType(StrEnum):
 
 
 @dataclass(frozen=True)
-class Expected:
-    """A kind of document that comes again within some time: `A69`, or `A69.DE_LU` for a zone."""
-
-    kind: str
-    within: timedelta
-
-
-@dataclass(frozen=True)
 class Wanted:
     """A work pool with all that belongs to it.
 
@@ -52,7 +48,7 @@ class Wanted:
         job_variables: What the operator sets beside; these come last.
         alarms: Whether operators hear of runs that hang, crash or never started.
         pending: For how long a run may be pending before they do.
-        expected: Documents whose absence they hear of, too.
+        expected: Documents that come each day by some time, or operators hear of it.
         blocks: Whether credentials in the settings become blocks, where those are missing.
     """
 
@@ -72,8 +68,8 @@ class Wanted:
 class Change:
     """What was done (or would be) about one thing; `differences` are the paths that differed."""
 
-    kind: Literal["work pool", "deployment", "automation", "webhook", "block"]
+    kind: Kind
     name: str
-    action: Literal["created", "updated", "unchanged"]
+    action: Literal["created", "updated", "unchanged", "removed"]
     differences: tuple[str, ...] = ()
     note: str | None = None

@@ -36,7 +36,8 @@ class Child:
 
     `lifeline` can be read once the parent is gone; `report` is written to once the process is
     ready; `listening` is a socket that the parent keeps open while processes come and go. One that
-    `is_last` is ended after all others, which need it to end well.
+    `is_last` is ended after all others, which need it to end well. The deployer is told what to
+    `expect`.
     """
 
     role: str
@@ -46,6 +47,7 @@ class Child:
     report: int = -1
     listening: int = -1
     is_last: bool = False
+    expect: tuple[str, ...] = ()
 
     def arguments(self) -> list[str]:
         """Return the command line that `main` reads."""

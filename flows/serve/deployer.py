@@ -10,6 +10,7 @@ import httpx
 
 from flows import settings
 from flows.deploy.deploy import deploy
+from flows.deploy.expected import parse
 from flows.deploy.wanted import PoolType, Wanted
 from flows.errors import StorageError
 from flows.serve.names import POOL
@@ -21,14 +22,16 @@ _LONGEST_PAUSE_SECONDS: Final = 15
 _log = logging.getLogger(__name__)
 
 
-def run(_child: Child) -> None:
+def run(child: Child) -> None:
     """Deploy for the pool of the resident runners; the API may be away for any time.
 
     Raises:
-        SettingsError: what stands on the API can't be changed into what is wanted.
+        SettingsError: what stands on the API can't be changed into what is wanted, or what is
+            expected can't be read.
     """
     options = settings.load()
-    wanted = Wanted(pool=POOL, type=PoolType.PROCESS)
+    expected = tuple(parse(each) for each in child.expect)
+    wanted = Wanted(pool=POOL, type=PoolType.PROCESS, expected=expected)
     pause = 0.5
     while True:
         try:

@@ -37,7 +37,9 @@ _AGAIN_SECONDS: Final = 20
 _LONGEST_AGAIN_SECONDS: Final = 600
 _MOST_DOUBLINGS: Final = 10
 _LOOK_SECONDS: Final = 0.25
-_IDLE_SECONDS: Final = 5
+# Prefect's server closes connections that were idle for 5 s: asking just then would fail.
+_IDLE_SECONDS: Final = 7
+_FIRST_PAUSE_SECONDS: Final = 1
 _LONGEST_PAUSE_SECONDS: Final = 15
 _log = logging.getLogger(__name__)
 
@@ -87,13 +89,14 @@ class Forwarder:
                 waits = self.turn()
             except Exception as error:  # noqa: BLE001 - nobody would see this thread end
                 known = isinstance(error, (httpx.HTTPError, GridletterError))
-                if not pause:
+                # A second's absence is no news.
+                if pause == (_FIRST_PAUSE_SECONDS if known else 0):
                     reason = str(error) or type(error).__name__
                     _log.warning("messages wait: %s", reason, exc_info=None if known else error)
-                pause = min(2 * pause or 1, _LONGEST_PAUSE_SECONDS)
+                pause = min(2 * pause or _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS)
                 time.sleep(pause)
             else:
-                if pause:
+                if pause > _FIRST_PAUSE_SECONDS:
                     _log.info("messages go on")
                 pause = 0.0
                 # Nothing to be waited for but a push, which wakes us.

@@ -64,7 +64,9 @@ def put_back(pool: Pool, run: FlowRun, reason: str) -> Iterator[str]:
         pool.give_up(run.id, f"given up after {run.run_count} runs: {reason}")
         _log.error("flow run %s is given up: %s", run.name, reason)
         yield (
-            f"the flow run {run.name} ({run.id}) was given up after {run.run_count} runs: {reason}"
+            f"the flow run {run.name} ({run.id}) was given up after {run.run_count} runs: "
+            f"{reason}. Look in the log for what ends its process (memory?), then retry it in "
+            "Prefect: nobody gets a mail twice."
         )
         return
     pool.put_back(run.id, reason)

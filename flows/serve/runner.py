@@ -121,7 +121,7 @@ class Runner:
         """Run one run if there is any."""
         if self._in_doubt:
             for reason in orphans.of_runner(self._pool, self._name):
-                tell(self._options, "a flow run", reason)
+                tell(self._options, "a flow run was given up", reason)
             self._in_doubt = False
         for run in self._pool.scheduled():
             flow = _FLOWS.get(self._flow_name(run))
@@ -166,7 +166,7 @@ class Runner:
         else:
             if state.is_failed() and self._heartbeat.missed_since(started):
                 for reason in orphans.put_back(self._pool, run, "the Prefect API was away"):
-                    tell(self._options, "a flow run", reason)
+                    tell(self._options, "a flow run was given up", reason)
             elif flow is publish:
                 tally.note(run.parameters["event_msg"], result, self._options)
         self._in_doubt = False

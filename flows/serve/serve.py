@@ -17,7 +17,7 @@ from flows.serve.child import Child
 from flows.serve.supervise import Supervisor
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from flows.settings import Settings
@@ -41,6 +41,7 @@ def serve(
     *,
     host: str,
     port: int,
+    expect: Sequence[str] = (),
     on_start: Callable[[Addresses], None],
     on_ready: Callable[[float], None],
 ) -> None:
@@ -50,6 +51,7 @@ def serve(
         options: Where state lives.
         host: The address that the gateway listens on.
         port: Its port; 0 for any free one.
+        expect: Documents that come each day by some time, as `flows.deploy.expected` reads them.
         on_start: Told the addresses as soon as pushes are kept, before they are handed on.
         on_ready: Told the seconds since the start once everything works.
 
@@ -73,8 +75,10 @@ def serve(
             supervisor.add(child, environment)
         web = Child("web", "web", str(metrics), listening=gateway.fileno())
         supervisor.add(web, environment | _IMPATIENT)
-        supervisor.add(Child("deployer", "deployer", str(metrics)), environment, once=True)
-        for number in range(min(os.cpu_count() or 1, _MOST_RUNNERS)):
+        deployer = Child("deployer", "deployer", str(metrics), expect=tuple(expect))
+        supervisor.add(deployer, environment, once=True)
+        # One more than processors: a runner waits for Prefect's server half of its time.
+        for number in range(min((os.cpu_count() or 1) + 1, _MOST_RUNNERS)):
             supervisor.add(Child("runner", f"runner-{number}", str(metrics)), environment)
         on_start(_addresses(gateway, named or environment["PREFECT_API_URL"], options))
         supervisor.run(lambda: on_ready(time.monotonic() - started))

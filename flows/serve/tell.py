@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import logging
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import httpx
 
-from flows import alert, sending
-from flows.errors import GridletterError, one_line
-from flows.outcome import Outcome
+from flows.deploy import alarm
+from flows.errors import GridletterError
 
 if TYPE_CHECKING:
     from flows.settings import Settings
@@ -27,11 +25,7 @@ def tell(options: Settings, what: str, reason: str) -> None:
         reason: What happened, and what to do.
     """
     _log.error("%s: %s", what, reason)
-    if options.operators is None:
-        return
-    outcome = Outcome("failed", newsletter=what, reason=one_line(reason))
     try:
-        message = alert.compose([outcome], datetime.now(UTC), options)
-        alert.send(message, sending.mail_server(options), options)
+        alarm.tell(what, reason, options)
     except (GridletterError, ValueError, httpx.HTTPError) as error:
         _log.error("the operators could not be told: %s", error)

@@ -110,7 +110,8 @@ class Watch:
 
     def _resume(self) -> None:
         """Go on with mails that were deferred, or whose sender died: nobody else would."""
-        if self.pool.unfinished(StateType.SCHEDULED, StateType.PENDING, StateType.RUNNING):
+        unfinished = self.pool.unfinished(StateType.SCHEDULED, StateType.PENDING, StateType.RUNNING)
+        if any(_seconds_due(run) >= 0 for run in unfinished):
             return
         waits = (self.ledger.next_due(entry.issue_id) for entry in self.ledger.unfinished())
         if any(wait is not None and wait <= time.time() for wait in waits):
@@ -122,7 +123,8 @@ class Watch:
                 what = (
                     f"the flow run {run.name} ({run.id}) has been pending for "
                     f"{age_seconds(run):.0f} s: whoever took it has not started it. "
-                    "See its infrastructure's log, then retry or cancel it in Prefect."
+                    "See its infrastructure's log, then cancel it in Prefect and run it again: "
+                    "nobody gets a mail twice."
                 )
                 yield run, what
         # Those that wait behind others are no news as long as runs are taken at all.
@@ -130,15 +132,20 @@ class Watch:
         if last is not None and _seconds_since(last) < UNTAKEN_SECONDS:
             return
         for run in self.pool.unfinished(StateType.SCHEDULED)[:1]:
-            due = run.next_scheduled_start_time
-            if due is not None and _seconds_since(due) > UNTAKEN_SECONDS:
+            if _seconds_due(run) > UNTAKEN_SECONDS:
                 what = (
                     f"the flow run {run.name} ({run.id}) has been due for "
-                    f"{_seconds_since(due):.0f} s, and nobody takes runs from the pool "
+                    f"{_seconds_due(run):.0f} s, and nobody takes runs from the pool "
                     f"{self.pool.name}. See in Prefect whether it is paused, and whether the "
                     "runners of gridletter serve are alive."
                 )
                 yield run, what
+
+
+def _seconds_due(run: FlowRun) -> float:
+    """Return for how long the run has been due, below 0 where it is for later."""
+    due = run.next_scheduled_start_time
+    return 0 if due is None else _seconds_since(due)
 
 
 def _seconds_since(moment: datetime) -> float:

@@ -48,13 +48,15 @@ def run(child: Child) -> None:
     inbox = Inbox(options.inbox_file)
     claims = Claims(options)
     with get_client(sync_client=True) as forwarding, get_client(sync_client=True) as watching:
-        forwarder = Forwarder(inbox, forwarding, claims, partial(tell, options, "a push"))
+        forwarder = Forwarder(
+            inbox, forwarding, claims, partial(tell, options, "a push started no run")
+        )
         watch = Watch(
             pool=Pool(watching, POOL),
             inbox=inbox,
             ledger=open_ledger(options.ledger_address),
             claims=claims,
-            report=partial(tell, options, "a flow run"),
+            report=partial(tell, options, "a flow run needs you"),
         )
         status = _Status(inbox, forwarder, watch)
         surroundings = Surroundings(
