@@ -1,13 +1,18 @@
-"""From event to mail: a burst of events, beside Prefect's own way to serve a flow.
+"""From event to mail on a warm service: a burst of events, and one event at a time.
 
-Both publish twenty documents with the same trivial notebook to the same mail server, one after the
-other on the same Prefect server: `gridletter serve` takes pushes over HTTP and runs the flow in
-warm processes; `flow.serve` starts a process for each flow run. Counted from the first push, or
-event, to the last mail.
+The burst is beside Prefect's own way to serve a flow. Both publish twenty documents with the same
+trivial notebook to the same mail server, one after the other on the same Prefect server:
+`gridletter serve` takes pushes over HTTP and runs the flow in warm processes; `flow.serve` starts a
+process for each flow run. Counted from the first push, or event, to the last mail.
+
+One event, of a trivial and of a realistic newsletter, is counted from its push over HTTP to its
+mail, by turns with what the same notebook takes by the tools' own commands (see `tools`).
 """
 
 from __future__ import annotations
 
+import json
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -16,26 +21,44 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from importlib import import_module
 from pathlib import Path
+from statistics import median
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
 import httpx
 
+from benchmarks import tools
 from benchmarks.row import Aim, Row
+from flows.document.zones import zone
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from collections.abc import Set as AbstractSet
 
+    from pydantic import JsonValue
+
 AIMS: Final = {
-    "burst": Aim(0.3, "seconds for a burst of 20 events against flow.serve", upward=False)
+    "burst": Aim(0.3, "seconds for a burst of 20 events against flow.serve", upward=False),
+    "warm_trivial": Aim(
+        0.1, "POST to mail, trivial notebook, against papermill + nbconvert", upward=False
+    ),
+    "warm_realistic": Aim(
+        0.15, "POST to mail, realistic notebook, against papermill + nbconvert", upward=False
+    ),
 }
 
 _EVENTS: Final = 20
 _FIRST_DAY_OF_SERVE: Final = 100
+_ROUNDS: Final = 5
+_PUSHES_A_ROUND: Final = 3
+_FIRST_DAY_ALONE: Final = 200
 _SECONDS: Final = 600
 _TESTS: Final = Path(__file__).parent.parent / "tests"
 _LETTER: Final = "from flows import desk\ndesk.headline('Wind and sun')"
+# Two zones, so that a push is one newsletter's: the trivial one is about France.
+_ZONES: Final = {"trivial": "FR", "realistic": "DE_LU"}
+_GERMANY: Final = zone(_ZONES["realistic"]).eic
+_FRANCE: Final = zone(_ZONES["trivial"]).eic
 # As its documentation has it: a script that serves the flow, with the same trigger as ours.
 _FLOW_SERVE: Final = textwrap.dedent("""
     from prefect.events import DeploymentEventTrigger
@@ -72,51 +95,114 @@ _EMIT: Final = textwrap.dedent("""
 
 def measure(names: AbstractSet[str]) -> Iterator[Row]:
     """Yield the rows `names`."""
-    if "burst" not in names:
-        return
-    sys.path.insert(0, str(_TESTS))
+    sys.path.append(str(_TESTS))
     # The tests' own tools: the command with a mail server is what they start, too.
-    rig, notebooks = import_module("serve_rig"), import_module("notebooks")
+    rig = import_module("serve_rig")
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         port = stack.enter_context(_sink(folder / "mails.txt"))
-        letters = folder / "letters"
-        letters.mkdir()
-        notebooks.write(letters, _LETTER)
-        serving = rig.Serving(folder / "home", port, GRIDLETTER_NOTEBOOKS=str(letters))
-        stack.enter_context(serving)
-        ours = _pushed(rig, serving, folder / "mails.txt")
-        theirs = _served(rig, serving, folder)
-    raw = {"gridletter_serve_s": round(ours, 1), "flow_serve_s": round(theirs, 1)}
-    yield AIMS["burst"].row("burst", ours / theirs, dict(raw))
+        letters = _write_letters(folder / "letters")
+        service = rig.Serving(folder / "home", port, GRIDLETTER_NOTEBOOKS=str(folder / "letters"))
+        race = Race(rig, stack.enter_context(service), folder)
+        race.push_each_once()
+        for name, kind in (("warm_trivial", "trivial"), ("warm_realistic", "realistic")):
+            if name in names:
+                yield _alone(name, kind, race, letters[kind])
+        if "burst" in names:
+            ours, theirs = race.push_burst(), race.serve_burst()
+            raw = {"gridletter_serve_s": round(ours, 1), "flow_serve_s": round(theirs, 1)}
+            yield AIMS["burst"].row("burst", ours / theirs, dict(raw))
 
 
-def _pushed(rig: Any, serving: Any, mails: Path) -> float:  # noqa: ANN401 - tests have no types
-    serving.push(rig.sample(_EVENTS))
-    rig.until(lambda: _count(mails) == 1, _SECONDS)
-    started = monotonic()
-    with ThreadPoolExecutor(8) as pool:
-        list(pool.map(serving.push, map(rig.sample, range(_EVENTS))))
-    rig.until(lambda: _count(mails) == 1 + _EVENTS, _SECONDS)
-    return monotonic() - started
+def _write_letters(folder: Path) -> dict[str, Path]:
+    """Write both newsletters, each for its zone alone; return their notebooks."""
+    folder.mkdir()
+    notebooks = import_module("notebooks")
+    header = notebooks.HEADER.replace("zones: all", f"zones: [{_ZONES['trivial']}]")
+    trivial: Path = notebooks.write(folder, _LETTER, header=header)
+    content = json.loads(tools.NOTEBOOK.read_text(encoding="utf-8"))
+    header = "".join(content["cells"][0]["source"])
+    content["cells"][0]["source"] = header.replace(
+        "zones: all", f"zones: [{_ZONES['realistic']}]"
+    ).replace("samples/", "")
+    realistic = folder / tools.NOTEBOOK.name
+    realistic.write_text(json.dumps(content), encoding="utf-8")
+    shutil.copy(tools.SAMPLE, folder)
+    return {"trivial": trivial, "realistic": realistic}
 
 
-def _served(rig: Any, serving: Any, folder: Path) -> float:  # noqa: ANN401 - likewise
-    """Serve the flow beside, on the same Prefect server, so that both have the same one."""
-    events = folder / "events"
-    events.mkdir()
-    environment = {**serving.environment, "PREFECT_API_URL": f"{serving.prefect}/api"}
-    mails = folder / "mails.txt"
-    with _running(_FLOW_SERVE, environment):
-        rig.until(lambda: _is_polling(serving.prefect), _SECONDS)
-        started = monotonic()
-        for day in range(_EVENTS):
-            text = rig.sample(_FIRST_DAY_OF_SERVE + day)
-            (events / f"{day:02d}.xml").write_text(text, encoding="utf-8")
-        emit = [sys.executable, "-c", _EMIT, str(events)]
-        subprocess.run(emit, env=environment, check=True)  # noqa: S603 - our own interpreter
-        rig.until(lambda: _count(mails) == 1 + 2 * _EVENTS, _SECONDS)
+def _alone(name: str, kind: str, race: Race, notebook: Path) -> Row:
+    """Return the row of single events, measured by turns with the tools' commands."""
+    ours: list[float] = []
+    theirs: list[float] = []
+    with tempfile.TemporaryDirectory() as folder:
+        for _ in range(_ROUNDS):
+            theirs.append(tools.seconds(notebook, Path(folder)))
+            ours.append(median(race.push_alone(kind) for _ in range(_PUSHES_A_ROUND)))
+    ratio = median(one / other for one, other in zip(ours, theirs, strict=True))
+    raw: dict[str, JsonValue] = {
+        "gridletter_serve_s": [round(seconds, 2) for seconds in ours],
+        "papermill_nbconvert_s": [round(seconds, 2) for seconds in theirs],
+    }
+    return AIMS[name].row(name, ratio, raw)
+
+
+class Race:
+    """Pushes documents, each for a day of its own, and waits for their mails."""
+
+    def __init__(self, rig: Any, serving: Any, folder: Path) -> None:  # noqa: ANN401 - tests'
+        self._rig = rig
+        self._serving = serving
+        self._folder = folder
+        self._mails = folder / "mails.txt"
+        self._next_day = _FIRST_DAY_ALONE
+
+    def push_each_once(self) -> None:
+        """Warm what serves, each newsletter of it."""
+        for kind in _ZONES:
+            self.push_alone(kind)
+
+    def push_alone(self, kind: str) -> float:
+        """Return the seconds from a push to its mail."""
+        message = self._message(self._next_day, kind)
+        self._next_day += 1
+        before, started = self._count(), monotonic()
+        self._serving.push(message)
+        self._rig.until(lambda: self._count() > before, _SECONDS)
         return monotonic() - started
+
+    def push_burst(self) -> float:
+        """Return the seconds from the first of many pushes to the last of their mails."""
+        messages = [self._message(day, "trivial") for day in range(_EVENTS)]
+        before, started = self._count(), monotonic()
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(self._serving.push, messages))
+        self._rig.until(lambda: self._count() == before + _EVENTS, _SECONDS)
+        return monotonic() - started
+
+    def serve_burst(self) -> float:
+        """Serve the flow beside, on the same Prefect server; return its seconds for as many."""
+        events = self._folder / "events"
+        events.mkdir()
+        prefect = self._serving.prefect
+        environment = {**self._serving.environment, "PREFECT_API_URL": f"{prefect}/api"}
+        with _running(_FLOW_SERVE, environment):
+            self._rig.until(lambda: _is_polling(prefect), _SECONDS)
+            before, started = self._count(), monotonic()
+            for day in range(_EVENTS):
+                text = self._message(_FIRST_DAY_OF_SERVE + day, "trivial")
+                (events / f"{day:02d}.xml").write_text(text, encoding="utf-8")
+            emit = [sys.executable, "-c", _EMIT, str(events)]
+            subprocess.run(emit, env=environment, check=True)  # noqa: S603 - our own interpreter
+            self._rig.until(lambda: self._count() == before + _EVENTS, _SECONDS)
+            return monotonic() - started
+
+    def _message(self, day: int, kind: str) -> str:
+        message: str = self._rig.sample(day)
+        return message.replace(_GERMANY, _FRANCE) if kind == "trivial" else message
+
+    def _count(self) -> int:
+        return self._mails.read_bytes().count(b"\n")
 
 
 @contextmanager
@@ -134,10 +220,6 @@ def _running(source: str, environment: dict[str, str]) -> Iterator[None]:
 def _is_polling(prefect: str) -> bool:
     answer = httpx.get(f"{prefect}/api/deployments/name/publish/served")
     return answer.status_code == httpx.codes.OK and answer.json()["status"] == "READY"
-
-
-def _count(mails: Path) -> int:
-    return mails.read_bytes().count(b"\n")
 
 
 @contextmanager

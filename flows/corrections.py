@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from pydantic import JsonValue
 
     from flows.issue import Issue, Rendering
-    from flows.notebook import Newsletter
+    from flows.notebook.newsletter import Newsletter
     from flows.settings import Settings
 
 

@@ -1,4 +1,7 @@
-"""Publish on this machine: files or standard input, with Prefect's API embedded or named."""
+"""Publish on this machine: files or standard input, with Prefect's API embedded or named.
+
+What takes time to import is imported where it is used: the zygote and the embedded API start first.
+"""
 
 from __future__ import annotations
 
@@ -7,16 +10,14 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal
 from uuid import uuid4
 
-from flows.claims import Claims
 from flows.embedded import prefect_api
 from flows.errors import GridletterError, one_line
 from flows.notebook import nursery
-from flows.outcome import Outcome, PublishFailed
-from flows.sources import read_message
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from flows.outcome import Outcome
     from flows.settings import Settings
 
 
@@ -30,8 +31,10 @@ def publish_sources(
         options: Where state lives.
         always_embedded: Use Prefect's embedded API even where another one is named.
     """
+    nursery.warm()
     with prefect_api(options.home, always_embedded=always_embedded):
-        from flows.publish import publish  # noqa: PLC0415 - Prefect is slow to import
+        from flows.outcome import Outcome  # noqa: PLC0415 - as the module says
+        from flows.publish import publish  # noqa: PLC0415 - likewise
 
         for source in sources:
             try:
@@ -53,7 +56,7 @@ def resume_sending(
         unknown: What to do with mails whose fate nobody knows; see `flows.resume.resume`.
     """
     with prefect_api(options.home):
-        from flows.resume import resume  # noqa: PLC0415 - Prefect is slow to import
+        from flows.resume import resume  # noqa: PLC0415 - as the module says
 
         state = resume(unknown, return_state=True)
         return [("", _outcomes(state.result(raise_on_failure=False)))]
@@ -69,9 +72,9 @@ def backfill_archive(
         options: Where state lives.
         jobs: How many notebooks run side by side.
     """
-    nursery.warm()  # while Prefect is imported
+    nursery.warm()
     with prefect_api(options.home):
-        from flows.backfill import BackfillFailed, backfill  # noqa: PLC0415 - as above
+        from flows.backfill import BackfillFailed, backfill  # noqa: PLC0415 - as the module says
 
         result = backfill(list(sources), jobs, return_state=True).result(raise_on_failure=False)
         if isinstance(result, BackfillFailed):
@@ -91,9 +94,9 @@ def rerender_issues(
         options: Where state lives.
         mail_correction: Send each correction to those who got the issue.
     """
-    nursery.warm()  # while Prefect is imported
+    nursery.warm()
     with prefect_api(options.home):
-        from flows.corrections import rerender  # noqa: PLC0415 - as above
+        from flows.corrections import rerender  # noqa: PLC0415 - as the module says
 
         for issue in issues:
             state = rerender(issue, mail_correction=mail_correction, return_state=True)
@@ -102,6 +105,8 @@ def rerender_issues(
 
 def _outcomes(result: list[Outcome] | Exception) -> list[Outcome]:
     """Return what the flow returned, or what its error says became of the event."""
+    from flows.outcome import Outcome, PublishFailed  # noqa: PLC0415 - as the module says
+
     if isinstance(result, list):
         return result
     if isinstance(result, PublishFailed):
@@ -114,6 +119,9 @@ def _outcomes(result: list[Outcome] | Exception) -> list[Outcome]:
 @contextmanager
 def _message(source: str, options: Settings) -> Iterator[str]:
     """Yield the source as an event message, by address while it is too large to be a parameter."""
+    from flows.claims import Claims  # noqa: PLC0415 - as the module says
+    from flows.sources import read_message  # noqa: PLC0415 - likewise
+
     text = read_message(source)
     claims = Claims(options)
     digest = hashlib.sha256(text.encode()).hexdigest()

@@ -23,7 +23,6 @@ from flows.archive import Archive, open_store
 from flows.delivery.ledger import State
 from flows.document import Acknowledgement
 from flows.errors import GridletterError, NotebookError, one_line
-from flows.notebook import nursery
 from flows.outcome import (
     Outcome,
     PublishFailed,
@@ -51,7 +50,7 @@ def publish(event_msg: str) -> list[Outcome]:
         MessageError: the message is in none of the accepted forms.
         StorageError: the archive can't be opened.
     """
-    nursery.warm()
+    steps.warm()
     options = settings.load()
     archive = Archive(open_store(options.archive_address), options.archive_url)
     post = Post.open(archive, options)

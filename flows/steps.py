@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import sys
+import threading
 from datetime import UTC, datetime
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, cast
 from zoneinfo import ZoneInfo
 
@@ -43,6 +46,7 @@ if TYPE_CHECKING:
 
 CAPACITY_SECRET: Final = "entsoe-api-key"  # noqa: S105 - the block's name, not what it holds
 _CAPACITY_TIMEOUT_SECONDS = 10
+_EXECUTOR: Final = "prefect_jupyter.notebook"
 
 
 class Work:
@@ -154,18 +158,22 @@ def api_key(options: Settings) -> str | None:
     return str(block.get())
 
 
+def warm() -> None:
+    """Import what runs notebooks, here and in the zygote, while the run waits for Prefect's API."""
+    nursery.warm()
+    if _EXECUTOR not in sys.modules:
+        threading.Thread(target=import_module, args=(_EXECUTOR,), daemon=True).start()
+
+
 def run_notebook(work: Work, given: Inputs) -> Executed:
     """Execute the notebook through papermill, by prefect-jupyter's task."""
-    nursery.warm()  # while this process imports papermill and nbconvert
-    from prefect_jupyter.notebook import execute_notebook  # noqa: PLC0415 - brings all of both
-
+    # Brings papermill and nbconvert, whole.
+    task_of_theirs = import_module(_EXECUTOR).execute_notebook.with_options(cache_policy=NO_CACHE)
     return run(
         work.newsletter,
         given.values,
         limits=inputs.limits(work.settings),
-        execute=cast(
-            "Callable[..., NotebookNode]", execute_notebook.with_options(cache_policy=NO_CACHE)
-        ),
+        execute=cast("Callable[..., NotebookNode]", task_of_theirs),
     )
 
 

@@ -9,11 +9,15 @@ from __future__ import annotations
 import signal
 import sys
 
+from flows import startup
 from flows.cli import (
     backfill,
+    check,
     deploy,
     doctor,
     emit,
+    new,
+    preview,
     publish,
     reproduce,
     rerender,
@@ -27,10 +31,13 @@ from flows.errors import GridletterError
 __all__ = [
     "app",
     "backfill",
+    "check",
     "deploy",
     "doctor",
     "emit",
     "main",
+    "new",
+    "preview",
     "publish",
     "reproduce",
     "rerender",
@@ -45,6 +52,7 @@ def main() -> None:
 
     SIGTERM ends it as an interrupt does: mails under way are finished, and nothing is left behind.
     """
+    startup.hasten()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         app()

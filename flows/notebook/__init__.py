@@ -18,9 +18,6 @@ parts      ─ what a notebook tells its readers, as its outputs carry it
 style …    ─ how charts and figures look
 plotted    ─ the numbers behind a chart, for a later run to be compared with
 
-`run` is imported from its module: papermill takes its time, and no kernel needs it.
+Names are imported from their modules, and nothing is here: whoever starts the zygote first, so that
+it is ready when it is needed, waits for no reader of documents before.
 """
-
-from flows.notebook.newsletter import KNOWN_PARAMETERS, Catalogue, Newsletter, catalogue, load
-
-__all__ = ["KNOWN_PARAMETERS", "Catalogue", "Newsletter", "catalogue", "load"]

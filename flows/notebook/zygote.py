@@ -222,12 +222,13 @@ def main(parent_pid: int, control_descriptor: int) -> None:
         return
     supervisor.adopt_orphans()
     control = socket.socket(fileno=control_descriptor)
+    gc.disable()  # all that imports make stays
     for name in PRELOADED:
         importlib.import_module(name)
     sys.modules["PIL.Image"].preinit()
-    # What is there now stays: a fork's collector need not touch, and so copy, any of it.
-    gc.collect()
+    # A fork's collector need not touch, and so copy, any of it.
     gc.freeze()
+    gc.enable()
     Zygote(control, parent).serve()
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from pydantic import JsonValue
 
-    from flows.notebook import Newsletter
+    from flows.notebook.newsletter import Newsletter
     from flows.reproduce.source import Archived, Source
 
 _INJECTED = "injected-parameters"  # papermill's tag

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from flows.document import MarketDocument
     from flows.issue import Issue
     from flows.issue.compare import Difference
-    from flows.notebook import Newsletter
     from flows.notebook.limits import Limits
+    from flows.notebook.newsletter import Newsletter
     from flows.reproduce.source import Archived, Source
 
 MOST_DIFFERENCES: Final = 200
