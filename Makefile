@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test faults infra bench lint lab pictures tools lock clean
+.PHONY: demo test faults infra image bench lint lab pictures tools lock clean
 .DEFAULT_GOAL := demo
 
 demo: $(READY)  ## Publish the sample events into ./var and say where to look
@@ -15,9 +15,12 @@ test: $(READY)  ## Run all tests
 faults: $(READY)  ## Kill, stop and starve all of it (half an hour; prints its figures)
 	@$(BIN)/pytest tests/faults -n0 -s
 
-infra: infra/.venv/.ready  ## Make the Pulumi program's resources on moto's server (large download)
+infra: tools infra/.venv/.ready  ## Make the Pulumi program's resources on moto's server (large download)
 	@AWS_DEFAULT_REGION=eu-central-1 PYTHONPATH=. infra/.venv/bin/python -m pytest -c /dev/null \
 		--rootdir tests/infra -W ignore::DeprecationWarning tests/infra
+
+image: $(READY)  ## Build the flow's image without a Docker engine (root; Debian's buildah, mmdebstrap)
+	@$(BIN)/python scripts/build_image.py
 
 bench: $(READY)  ## Measure against the alternatives in the same run
 	@$(BIN)/python -m benchmarks
@@ -29,19 +32,25 @@ lint: $(READY)  ## Check style, types and the direction of imports
 	@$(BIN)/lint-imports
 
 lab: $(READY)  ## Open the notebooks in JupyterLab
-	@$(BIN)/jupyter lab notebooks
+	@$(BIN)/python scripts/set_up_git.py
+	@GRIDLETTER_HOME="$${GRIDLETTER_HOME:-$(CURDIR)/var}" $(BIN)/jupyter lab notebooks
 
 pictures: $(READY)  ## Make images/ anew from the running project (needs Chromium)
 	@$(BIN)/python scripts/make_pictures.py
 
 tools: tools/node_modules/.package-lock.json  ## Install the judges written for Node.js (workflows, IAM policies)
 
-lock:  ## Resolve both lock files anew (needs uv)
+lock:  ## Resolve the lock files anew (needs uv)
 	uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
 		--no-header --no-annotate --quiet --output-file requirements.lock
 	uv pip compile pyproject.toml --extra dev --constraints requirements.lock --universal \
 		--python-version 3.11 --generate-hashes --no-header --no-annotate --quiet \
 		--output-file requirements-dev.lock
+	uv pip compile infra/requirements.txt --universal --python-version 3.11 --generate-hashes \
+		--no-header --no-annotate --quiet --output-file infra/requirements.lock
+	uv pip compile infra/requirements-dev.txt --constraints infra/requirements.lock --universal \
+		--python-version 3.11 --generate-hashes --no-header --no-annotate --quiet \
+		--output-file infra/requirements-dev.lock
 
 clean:  ## Remove .venv, infra/.venv and ./var
 	rm -rf .venv infra/.venv var
@@ -58,10 +67,10 @@ $(READY): requirements-dev.lock pyproject.toml
 	@touch $(READY)
 
 # Pulumi's provider is large and no flow needs it, so it has an environment of its own.
-infra/.venv/.ready: infra/requirements.txt infra/requirements-dev.txt
+infra/.venv/.ready: infra/requirements-dev.lock
 	@$(PYTHON) -m venv infra/.venv
 	@infra/.venv/bin/python -m pip install --quiet --disable-pip-version-check \
-		--requirement infra/requirements-dev.txt
+		--require-hashes --requirement infra/requirements-dev.lock
 	@touch $@
 
 tools/node_modules/.package-lock.json: tools/package-lock.json
