@@ -63,7 +63,7 @@ class _Api:
         with socket.create_server(("127.0.0.1", 0)) as listening:
             self.url = f"http://127.0.0.1:{listening.getsockname()[1]}/api"
             self._process = subprocess.Popen(  # noqa: S603 - this Python
-                [sys.executable, "-m", "flows.embedded_api", str(listening.fileno())],
+                [sys.executable, "-m", "flows.embedded_api", str(listening.fileno()), str(home)],
                 env=_environment(home),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,

@@ -1,6 +1,6 @@
 """The process of Prefect's embedded API: begun at once, and ended with the command it serves.
 
-    python -m flows.embedded_api LISTENING_DESCRIPTOR
+    python -m flows.embedded_api LISTENING_DESCRIPTOR HOME
 
 Prefect starts its own at the first question to it, after importing the server in the client, too:
 seconds twice, one after the other. This one starts beside the command's own imports, on a socket
@@ -16,6 +16,7 @@ import socket
 import sys
 import threading
 import time
+from pathlib import Path
 from typing import Final
 
 from flows import startup
@@ -23,11 +24,12 @@ from flows import startup
 POLITE_SECONDS: Final = 5
 
 
-def main(listening: int) -> None:
-    """Serve until standard input is closed."""
+def main(listening: int, home: Path) -> None:
+    """Serve until standard input is closed; the database is `prefect.db` in `home`."""
     threading.Thread(target=_end_with_input, daemon=True).start()
     startup.hasten()
     import uvicorn  # noqa: PLC0415 - after `hasten`
+    from filelock import FileLock  # noqa: PLC0415 - likewise
     from prefect.server.api.server import create_app  # noqa: PLC0415 - likewise
     from prefect.server.database.dependencies import set_database_config  # noqa: PLC0415 - likewise
 
@@ -37,7 +39,15 @@ def main(listening: int) -> None:
     app = create_app(ephemeral=True, final=True)
     app.add_middleware(AskAgainSoon)
     config = uvicorn.Config(app, log_level="error", lifespan="on", timeout_graceful_shutdown=1)
-    uvicorn.Server(config).run(sockets=[socket.socket(fileno=listening)])
+    lock = FileLock(home / "prefect.db.lock")
+
+    class Server(uvicorn.Server):
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            # Makes the database's tables, which two commands that begin together can't do at once.
+            with lock:
+                await super().startup(sockets=sockets)
+
+    Server(config).run(sockets=[socket.socket(fileno=listening)])
 
 
 def _end_with_input() -> None:
@@ -48,4 +58,4 @@ def _end_with_input() -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    main(int(sys.argv[1]), Path(sys.argv[2]))

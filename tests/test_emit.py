@@ -6,6 +6,7 @@ import json
 
 import jinja2
 import pytest
+from prefect import settings
 from prefect.server.utilities.user_templates import render_user_template_sync
 
 from deploying import run
@@ -24,8 +25,9 @@ def test_without_an_api_both_commands_say_what_to_set(tmp_path):
     """No Prefect API is named: one line with the remedy, exit code 1, and nothing is started."""
     message = tmp_path / "message.xml"
     message.write_text("<a/>")
-    assert "PREFECT_API_URL" in run("emit", str(message), code=1)
-    assert "PREFECT_API_URL" in run("deploy", "--pool", "p", "--type", "process", code=1)
+    with settings.temporary_settings(restore_defaults={settings.PREFECT_API_URL}):
+        assert "PREFECT_API_URL" in run("emit", str(message), code=1)
+        assert "PREFECT_API_URL" in run("deploy", "--pool", "p", "--type", "process", code=1)
 
 
 def test_what_can_not_be_read_is_not_sent(tmp_path):

@@ -94,4 +94,5 @@ def summary(checked: Checked) -> str:
     count = len(checked.findings)
     found = f"{count} finding{'' if count == 1 else 's'}" if count else "nothing to mend"
     runs = f"{checked.runs} runs, {checked.offline}" if checked.runs else "none was run"
-    return f"{found} in {checked.notebooks} notebooks ({runs})"
+    notebooks = f"{checked.notebooks} notebook{'' if checked.notebooks == 1 else 's'}"
+    return f"{found} in {notebooks} ({runs})"
