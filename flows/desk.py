@@ -21,8 +21,8 @@ What there is, and where it is made:
 - JupyterLab (preview/lab.py): preview, documents
 - series on one zone-local grid (notebook/reading.py): by_type, single, hourly, hourly_change,
   energy_gwh, missing_hours, highest, lowest, steepest, block, step_hours, Span
-- words (notebook/words.py): number, power, energy, hours, at, when, clock, day, period, issued,
-  process, production_type, MISSING
+- words (notebook/amounts.py, words.py): number, power, energy, hours, MISSING; at, when, clock,
+  day, period, issued, process, production_type
 - charts (notebook/draw.py, style.py, theme.py): chart, line, area, steps, time_axis, label_lines,
   label_span, colour, ACCENT, CONTRAST
 - parts (notebook/show.py): headline, kpi, kpis, figure, table, note, caveats, skip
@@ -42,6 +42,7 @@ from flows.notebook import newsletter as _newsletter
 from flows.notebook import nursery as _nursery
 from flows.notebook import session as _session
 from flows.notebook import style, theme
+from flows.notebook.amounts import MISSING, energy, hours, number, power
 from flows.notebook.draw import area, label_lines, label_span, line, steps, time_axis
 from flows.notebook.reading import (
     Span,
@@ -69,16 +70,11 @@ from flows.notebook.show import (
     table,
 )
 from flows.notebook.words import (
-    MISSING,
     at,
     clock,
     day,
-    energy,
-    hours,
     issued,
-    number,
     period,
-    power,
     process,
     production_type,
     when,

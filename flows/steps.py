@@ -18,7 +18,6 @@ from prefect.tasks import exponential_backoff
 
 from flows import alert, document, inputs
 from flows import issue as issues
-from flows.document import reference
 from flows.errors import GridletterError, NotebookError, ReferenceUnavailable, SettingsError
 from flows.notebook import nursery
 from flows.notebook.newsletter import catalogue
@@ -138,6 +137,8 @@ def _capacity_or_none(work: Work) -> dict[str, float]:
 )
 def look_up_capacity(work: Work) -> dict[str, float]:
     """Return installed capacity in MW by production type, from the day's cache or the platform."""
+    from flows.document import reference  # noqa: PLC0415 - brings entsoe-py's client, and pandas
+
     zone = work.document.zone
     return reference.installed_capacity(
         zone,

@@ -2,13 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from entsoe.mappings import DOCUMENTTYPE, PROCESSTYPE
-
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator
+
+
+class _Names(Mapping[str, str]):
+    """A table of entsoe-py, with our names before its own; opened when first asked.
+
+    Importing entsoe-py brings pandas, bs4 and requests.
+    """
+
+    def __init__(self, table: str, ours: Mapping[str, str]) -> None:
+        self._table = table
+        self._ours = ours
+
+    def __getitem__(self, code: str) -> str:
+        return self._all[code]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._all)
+
+    def __len__(self) -> int:
+        return len(self._all)
+
+    @cached_property
+    def _all(self) -> Mapping[str, str]:
+        from entsoe import mappings  # noqa: PLC0415 - as the class says
+
+        theirs: dict[str, str] = getattr(mappings, self._table)
+        return theirs | dict(self._ours)
+
 
 PRODUCTION_TYPES: Mapping[str, str] = MappingProxyType(
     {
@@ -52,9 +80,9 @@ FLOW_DIRECTIONS: Mapping[str, str] = MappingProxyType(
 PAYMENT_DIRECTIONS: Mapping[str, str] = MappingProxyType({"A01": "expenditure", "A02": "income"})
 """Direction of a settlement price (StandardPriceDirectionTypeList)."""
 
-DOCUMENT_TYPES: Mapping[str, str] = MappingProxyType(
-    DOCUMENTTYPE
-    | {
+DOCUMENT_TYPES: Mapping[str, str] = _Names(
+    "DOCUMENTTYPE",
+    {
         "A11": "Physical flows",
         "A25": "Allocation result",
         "A44": "Prices",
@@ -76,13 +104,13 @@ DOCUMENT_TYPES: Mapping[str, str] = MappingProxyType(
         "A84": "Balancing energy prices",
         "A85": "Imbalance prices",
         "A86": "Imbalance volumes",
-    }
+    },
 )
 """Document type (StandardMessageTypeList) → name."""
 
-PROCESS_TYPES: Mapping[str, str] = MappingProxyType(
-    PROCESSTYPE
-    | {
+PROCESS_TYPES: Mapping[str, str] = _Names(
+    "PROCESSTYPE",
+    {
         "A01": "Day-ahead",
         "A02": "Intraday incremental",
         "A16": "Realised",
@@ -92,6 +120,6 @@ PROCESS_TYPES: Mapping[str, str] = MappingProxyType(
         "A32": "Month-ahead",
         "A33": "Year-ahead",
         "A40": "Intraday",
-    }
+    },
 )
 """Process type (StandardProcessTypeList) → name."""

@@ -6,28 +6,27 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-import pandas as pd
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    import pandas as pd
+
     from flows.document.curve import Objects
     from flows.document.series import Block
 
-_TEXTS: Final = pd.Index(
-    (
-        "unit",
-        "measure",
-        "psr_type",
-        "direction",
-        "sequence",
-        "currency",
-        "resolution",
-        "business_type",
-        "agreement_type",
-        "category",
-        "resource",
-    )
+_TEXTS: Final = (
+    "unit",
+    "measure",
+    "psr_type",
+    "direction",
+    "sequence",
+    "currency",
+    "resolution",
+    "business_type",
+    "agreement_type",
+    "category",
+    "resource",
 )
 """Columns of plain objects; in one array they cost pandas what one column does, not eleven."""
 
@@ -37,10 +36,14 @@ _NO_VALUE = np.empty(0, dtype=np.float64)
 
 def build(blocks: Sequence[Block]) -> pd.DataFrame:
     """Return one row per value, series by series as they stand in the document, each by time."""
+    import pandas as pd  # noqa: PLC0415 - slow, and no importer of the flow needs it before
+
     starts = np.concatenate([_NO_TIME, *(block.starts for block in blocks)])
     ends = np.concatenate([_NO_TIME, *(block.ends for block in blocks)])
     values = np.concatenate([_NO_VALUE, *(block.values for block in blocks)])  # noqa: PD011 - an array
-    frame = pd.DataFrame(_texts(blocks, len(values)).T, columns=_TEXTS, dtype=object, copy=False)
+    frame = pd.DataFrame(
+        _texts(blocks, len(values)).T, columns=list(_TEXTS), dtype=object, copy=False
+    )
     frame.insert(0, "start", pd.DatetimeIndex(starts.view("M8[ns]"), tz="UTC"))
     frame.insert(1, "end", pd.DatetimeIndex(ends.view("M8[ns]"), tz="UTC"))
     frame.insert(2, "value", values)

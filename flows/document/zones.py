@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING
 
-from entsoe.mappings import Area
+if TYPE_CHECKING:
+    from entsoe.mappings import Area
 
 _UNKNOWN_TZ = "Europe/Brussels"
 _SLUG = re.compile(r"[^A-Za-z0-9]+")
@@ -135,9 +137,9 @@ def zone(eic_or_code: str) -> Zone:
     One that entsoe-py does not know is named by its EIC and lives by the market's clock,
     Europe/Brussels; its code is the EIC made safe for file names and addresses.
     """
-    area = Area.__members__.get(eic_or_code.upper())
+    area = _areas().__members__.get(eic_or_code.upper())
     if area is None:
-        area = next((known for known in Area if known.value == eic_or_code), None)
+        area = next((known for known in _areas() if known.value == eic_or_code), None)
     if area is None:
         slug = _SLUG.sub("-", eic_or_code).strip("-") or "unknown"
         return Zone(eic_or_code, slug, eic_or_code, _UNKNOWN_TZ)
@@ -146,4 +148,11 @@ def zone(eic_or_code: str) -> Zone:
 
 def is_known(eic: str) -> bool:
     """Say whether entsoe-py has an area with this EIC."""
-    return any(known.value == eic for known in Area)
+    return any(known.value == eic for known in _areas())
+
+
+@cache
+def _areas() -> type[Area]:
+    from entsoe.mappings import Area  # noqa: PLC0415 - brings pandas, bs4 and requests
+
+    return Area

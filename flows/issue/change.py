@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final
 from pydantic import BaseModel, ConfigDict
 
 from flows.issue.inert import Line
+from flows.notebook.amounts import number
 from flows.notebook.parts import Kpi
-from flows.notebook.words import number
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn, cast
 import pandas as pd
 
 from flows.notebook import parts, plotted, style
+from flows.notebook.amounts import MISSING, compact, hours, number
 from flows.notebook.reading import missing_hours, step_hours
-from flows.notebook.words import MISSING, compact, hours, number
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping

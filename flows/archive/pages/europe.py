@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -40,7 +41,11 @@ class Europe:
 
 
 _MAP: Final = json.loads((Path(__file__).parent / "europe.json").read_text("utf-8"))
-_SHAPES: Final = {code: Shape(code, zone(code).name, d) for code, d in _MAP["paths"].items()}
+
+
+@cache
+def _shapes() -> Mapping[str, Shape]:
+    return {code: Shape(code, zone(code).name, d) for code, d in _MAP["paths"].items()}
 
 
 def europe(zones: Mapping[str, Zone]) -> Europe:
@@ -48,12 +53,12 @@ def europe(zones: Mapping[str, Zone]) -> Europe:
     # Under the names of the issues: what the keyboard goes through is in the order of a list.
     with_issues = [
         Shape(code, zones[code].name, shape.outline)
-        for code, shape in _SHAPES.items()
+        for code, shape in _shapes().items()
         if code in zones
     ]
     return Europe(
         width=_MAP["width"],
         height=_MAP["height"],
         with_issues=tuple(sorted(with_issues, key=lambda shape: shape.name)),
-        others=tuple(shape for code, shape in _SHAPES.items() if code not in zones),
+        others=tuple(shape for code, shape in _shapes().items() if code not in zones),
     )
