@@ -14,9 +14,14 @@ _READ = (
     "cloudfront:List*", "dynamodb:Describe*", "dynamodb:List*", "ec2:Describe*",
     "ecr:DescribeRepositories", "ecr:GetAuthorizationToken", "ecr:GetLifecyclePolicy",
     "ecr:ListTagsForResource", "ecs:Describe*", "ecs:List*", "iam:Get*", "iam:List*",
-    "logs:Describe*", "logs:ListTagsForResource", "s3:Get*", "s3:List*",
+    "logs:Describe*", "logs:ListTagsForResource",
     "secretsmanager:DescribeSecret", "secretsmanager:GetRandomPassword",
     "secretsmanager:GetResourcePolicy", "ses:Get*", "ses:List*", "sts:GetCallerIdentity",
+)  # fmt: skip
+_READ_BUCKET = (
+    "s3:GetBucket*", "s3:GetAccelerateConfiguration", "s3:GetEncryptionConfiguration",
+    "s3:GetLifecycleConfiguration", "s3:GetReplicationConfiguration", "s3:ListBucket",
+    "s3:ListBucketVersions",
 )  # fmt: skip
 
 
@@ -64,10 +69,17 @@ class GitHub(pulumi.ComponentResource):
             opts=here,
         )
         read = allow("ReadWhatStands", _READ, ["*"])
+        # Buckets' settings, and of objects only Pulumi's state: never the archive's or anybody's.
+        buckets = f"arn:aws:s3:::{name}-*"
+        state = pulumi.Output.concat(f"arn:aws:s3:::{name}-state-", account_id, "/*")
         aws.iam.RolePolicy(
             f"{name}-preview-policy",
             role=self.preview_role.name,
-            policy=policies.document(read),
+            policy=policies.document(
+                read,
+                allow("ReadBuckets", _READ_BUCKET, [buckets]),
+                allow("ReadState", ["s3:GetObject"], [state]),
+            ),
             opts=here,
         )
         aws.iam.RolePolicy(

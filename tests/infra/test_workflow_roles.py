@@ -135,3 +135,20 @@ def test_a_deployment_leaves_other_stacks_alone(stack):
         Call("deploy", "secretsmanager:GetSecretValue", f"arn:aws:secretsmanager:{here}:secret:x"),
     ]
     assert refused(stack, "deploy", others) == others
+
+
+def test_a_preview_reads_no_object_but_the_state(stack):
+    """Bucket settings and Pulumi's state are read; an object of the archive or of others is not."""
+    state = f"arn:aws:s3:::{NAME}-state-{aws_engine.ACCOUNT}"
+    needed = [
+        Call("preview", "s3:ListBucket", state),
+        Call("preview", "s3:GetObject", f"{state}/.pulumi/stacks/gridletter/dev.json"),
+        Call("preview", "s3:GetBucketPolicy", f"arn:aws:s3:::{NAME}-archive-1"),
+    ]
+    assert refused(stack, "preview", needed) == []
+    objects = [
+        Call("preview", "s3:GetObject", f"arn:aws:s3:::{NAME}-archive-1/index.html"),
+        Call("preview", "s3:GetObject", "arn:aws:s3:::somebody-else/secret"),
+        Call("preview", "s3:ListBucket", "arn:aws:s3:::somebody-else"),
+    ]
+    assert refused(stack, "preview", objects) == objects
