@@ -47,19 +47,16 @@ class Backfill:
         return sum(1 for _ in self._issues.rglob("issue.json"))
 
     def kill_at(self, count: int) -> None:
-        """Kill the command once there are so many issues; its notebooks end by themselves."""
+        """Kill the command once there are so many issues; what is below it ends by itself."""
         while self.published() < count:
             assert self._process.poll() is None
             self._look()
         below = self._process.children(recursive=True)
-        notebooks = [process for process in below if zygote.__name__ in process.cmdline()]
+        assert any(zygote.__name__ in process.cmdline() for process in below)
         self._process.kill()
         self._process.wait()
-        _, alive = psutil.wait_procs(notebooks, timeout=30)
-        assert notebooks
+        _, alive = psutil.wait_procs(below, timeout=30)
         assert alive == []
-        for process in set(below) - set(notebooks):  # Prefect's own server does not
-            process.kill()
 
     def finish(self) -> str:
         """Wait for the command, which must succeed; return the last line that it printed."""

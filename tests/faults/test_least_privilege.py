@@ -116,7 +116,7 @@ def calls(aws, agent, api, made, sink, recording):
     start(api, "resume", {})
     ended(agent, api, "resume", 1)
 
-    lost(agent, api)
+    lost(agent, api, recording)
     cancelled(agent, aws)
     assert agent.error is None
     return aws_calls.read(recording)
@@ -154,13 +154,18 @@ def ended(agent, api, flow, number):
     until(are, 240, f"the end of {flow}: {agent.output(agent.tasks[-1])[-2000:]}")
 
 
-def lost(agent, api):
-    """Lose a task before its flow has begun, so that its log is fetched."""
+def lost(agent, api, recording):
+    """Lose a task before its flow has begun; its log is fetched after its run has crashed."""
     before = len(agent.tasks)
     lost_run = start(api, "resume", {})
     task = until(lambda: agent.tasks[before:] and agent.tasks[-1], 60, "the task")
     agent.kill(task)
     until(lambda: state_of(api, lost_run) == "CRASHED", 60, "the crash")
+
+    def is_fetched():
+        return any(each.action == "logs:GetLogEvents" for each in aws_calls.read(recording))
+
+    until(is_fetched, 60, "the log")
 
 
 def cancelled(agent, aws):
