@@ -8,6 +8,7 @@ from __future__ import annotations
 import heapq
 from collections import Counter, deque
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextvars import copy_context
 from threading import Event
 from typing import TYPE_CHECKING, Final
 
@@ -103,7 +104,9 @@ def in_turn(
             while heads or running:
                 while heads and len(running) < jobs:
                     _, number, entries = heapq.heappop(heads)
-                    running[pool.submit(publish, entries[0])] = number, entries
+                    # Prefect keeps its settings in the context: which API is asked, for one.
+                    future = pool.submit(copy_context().run, publish, entries[0])
+                    running[future] = number, entries
                 ended, _ = wait(running, return_when=FIRST_COMPLETED)
                 for future in ended:
                     number, entries = running.pop(future)

@@ -14,6 +14,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from prefect import settings
 from typer.testing import CliRunner
 
 import documents
@@ -247,3 +248,23 @@ def test_series_go_side_by_side_and_none_falls_behind(letters):
         assert days == sorted(days)
     days = [entry.created.day for entry in started]
     assert max(abs(day - later) for day, later in pairwise(days)) <= 1
+
+
+def test_each_document_is_published_under_the_settings_of_its_backfill(letters):
+    """The threads ask the Prefect API that the command has, and start none of their own."""
+    from flows.backfill_turns import in_turn
+
+    entry = Entry(
+        Path("a"), 0, 0, load(letters / "example.ipynb"), "BE", datetime(2024, 6, 1, tzinfo=UTC), 1
+    )
+    plan = Plan()
+    plan.series["example", "BE"] = [entry]
+    asked = []
+
+    def publish(_entry):
+        asked.append(settings.get_current_settings().api.url)
+        return Outcome("published")
+
+    with settings.temporary_settings({settings.PREFECT_API_URL: "http://127.0.0.1:1/api"}):
+        list(in_turn(plan, publish, 1, threading.Event()))
+    assert asked == ["http://127.0.0.1:1/api"]
