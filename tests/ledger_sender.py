@@ -101,7 +101,7 @@ def _die_at(ledger: Ledger, statement: int) -> None:
         if left < 0:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    ledger._database.set_trace_callback(count)
+    ledger._database._database.set_trace_callback(count)
 
 
 def taken(server: Path) -> list[str]:

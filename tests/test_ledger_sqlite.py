@@ -43,9 +43,9 @@ def _steps(ledger, call):
         nonlocal counted
         counted += 1
 
-    ledger._database.set_progress_handler(count, 1000)
+    ledger._database._database.set_progress_handler(count, 1000)
     call()
-    ledger._database.set_progress_handler(None, 0)
+    ledger._database._database.set_progress_handler(None, 0)
     return counted
 
 
@@ -215,11 +215,11 @@ def test_waiting_begins_share_a_commit(ledger):
     ledger.enroll(an_entry(), people(9))
     claims = _claim(ledger, 9)
     commits = []
-    ledger._database.set_trace_callback(
+    ledger._database._database.set_trace_callback(
         lambda statement: commits.append(statement) if statement == "COMMIT" else None
     )
     begun = []
-    with ledger._lock:
+    with ledger._database._lock:
         threads = [
             threading.Thread(target=lambda claim=claim: begun.extend(ledger.begin([claim])))
             for claim in claims

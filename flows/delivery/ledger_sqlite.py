@@ -12,20 +12,18 @@ The file must be on a local disk: the write-ahead log needs memory shared by all
 
 from __future__ import annotations
 
-import sqlite3
 import time
-import weakref
 from collections import Counter
-from contextlib import contextmanager
-from threading import RLock
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 from uuid import uuid4
 
 from flows.delivery.group_commit import GroupCommit
 from flows.delivery.ledger import Claim, Entry, Recipient, State
 from flows.delivery.ledger_sqlite_file import LEDGER_FILE
+from flows.sqlite_file import SharedConnection
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
@@ -117,17 +115,13 @@ class SqliteLedger:
     """
 
     def __init__(self, path: Path, clock: Callable[[], float] = time.time) -> None:
-        self._path = path.absolute()
         self._clock = clock
-        self._database = LEDGER_FILE.open(self._path)
-        weakref.finalize(self, self._database.close)
-        # Reentrant: the recipients handed to `enroll` may be made by asking this ledger.
-        self._lock = RLock()
+        self._database = SharedConnection(LEDGER_FILE, path)
         self._begins: GroupCommit[Begin, list[Claim]] = GroupCommit(self._begin_together)
 
     def enroll(self, entry: Entry, recipients: Iterable[Recipient]) -> bool:
         """Enter an issue and all its recipients in one step; see `Ledger`."""
-        with self._transaction() as database:
+        with self._database.transaction() as database:
             row = (
                 entry.issue_id,
                 entry.path,
@@ -146,19 +140,19 @@ class SqliteLedger:
 
     def entry(self, issue_id: str) -> Entry | None:
         """Return the issue's entry, if there is one; see `Ledger`."""
-        rows = self._read(_SELECT_ENTRY, issue_id)
+        rows = self._database.execute(_SELECT_ENTRY, (issue_id,))
         return Entry(*rows[0]) if rows else None
 
     def unfinished(self) -> Iterator[Entry]:
         """Yield each issue with rows that are not settled; see `Ledger`."""
-        for row in self._read(_SELECT_UNFINISHED):
+        for row in self._database.execute(_SELECT_UNFINISHED):
             yield Entry(*row)
 
     def held(self) -> Iterator[Entry]:
         """Yield each issue with unknown rows; see `Ledger`."""
-        with self._transaction() as database:
+        with self._database.transaction() as database:
             database.execute(_EXPIRE, {"now": self._clock()})
-        for row in self._read(_SELECT_HELD):
+        for row in self._database.execute(_SELECT_HELD):
             yield Entry(*row)
 
     def claim(self, issue_id: str, holder: str, *, lease_seconds: float, limit: int) -> list[Claim]:
@@ -170,7 +164,7 @@ class SqliteLedger:
             "limit": limit,
             "token": f"{holder} {uuid4().hex}",
         }
-        with self._transaction() as database:
+        with self._database.transaction() as database:
             database.execute(_EXPIRE, values)
             rows = database.execute(_CLAIM, values).fetchall()
         return [
@@ -188,34 +182,35 @@ class SqliteLedger:
 
     def counts(self, issue_id: str) -> Counter[State]:
         """Return the number of rows by state; see `Ledger`."""
-        return Counter({State(state): number for state, number in self._read(_COUNTS, issue_id)})
+        rows = self._database.execute(_COUNTS, (issue_id,))
+        return Counter({State(state): number for state, number in rows})
 
     def accepted(self, issue_id: str) -> Iterator[Recipient]:
         """Yield who got the issue; see `Ledger`."""
-        for email, name in self._read(_ACCEPTED, issue_id):
+        for email, name in self._database.execute(_ACCEPTED, (issue_id,)):
             yield Recipient(email, name)
 
     def next_due(self, issue_id: str) -> float | None:
         """Return when a claim will next find something; see `Ledger`."""
-        [(due,)] = self._read(_NEXT_DUE, issue_id)
+        [(due,)] = self._database.execute(_NEXT_DUE, (issue_id,))
         return None if due is None else float(due)
 
     def release_unknown(self, issue_id: str) -> int:
         """Make the issue's unknown rows pending again; see `Ledger`."""
         values = {"issue_id": issue_id, "now": self._clock()}
-        with self._transaction() as database:
+        with self._database.transaction() as database:
             database.execute(_EXPIRE, values)
             return database.execute(_RELEASE, values).rowcount
 
     def expire(self, issue_id: str, holder: str) -> int:
         """End the leases of a holder that is gone; see `Ledger`."""
         values = {"issue_id": issue_id, "holder": holder, "now": self._clock()}
-        with self._transaction() as database:
+        with self._database.transaction() as database:
             return database.execute(_END_LEASES, values).rowcount
 
     def suppress(self, email: str, reason: str) -> bool:
         """Let nothing go to `email` any more; see `Ledger`."""
-        with self._transaction() as database:
+        with self._database.transaction() as database:
             row = (email.lower(), reason, self._clock())
             is_new = database.execute(_SUPPRESS, row).rowcount == 1
             if is_new:
@@ -224,11 +219,11 @@ class SqliteLedger:
 
     def suppressed(self, email: str) -> str | None:
         """Return the reason why nothing goes to `email`, or None; see `Ledger`."""
-        rows = self._read(_REASON, email.lower())
+        rows = self._database.execute(_REASON, (email.lower(),))
         return rows[0][0] if rows else None
 
     def _begin_together(self, begins: Sequence[Begin]) -> list[list[Claim]]:
-        with self._transaction() as database:
+        with self._database.transaction() as database:
             now = self._clock()
             granted = []
             for claims, results in begins:
@@ -236,26 +231,6 @@ class SqliteLedger:
                     _settle(database, result, now)
                 granted.append([claim for claim in claims if _begin(database, claim, now)])
         return granted
-
-    def _read(self, query: str, *values: object) -> list[tuple[Any, ...]]:
-        try:
-            with self._lock:
-                return self._database.execute(query, values).fetchall()
-        except sqlite3.Error as error:
-            raise LEDGER_FILE.unavailable(self._path, error) from error
-
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._lock:
-            try:
-                self._database.execute("BEGIN IMMEDIATE")
-                yield self._database
-                self._database.execute("COMMIT")
-            except sqlite3.Error as error:
-                raise LEDGER_FILE.unavailable(self._path, error) from error
-            finally:
-                if self._database.in_transaction:
-                    self._database.execute("ROLLBACK")
 
 
 def _settle(database: sqlite3.Connection, result: Result, now: float) -> None:
