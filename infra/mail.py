@@ -7,6 +7,7 @@ from urllib.parse import quote
 import policies
 import pulumi
 import pulumi_aws as aws
+from access_key import access_key
 from policies import allow
 
 
@@ -54,13 +55,7 @@ class Mail(pulumi.ComponentResource):
             ),
             opts=here,
         )
-        key = aws.iam.AccessKey(
-            f"{name}-mail-key",
-            user=user.name,
-            opts=pulumi.ResourceOptions(
-                parent=self, additional_secret_outputs=["secret", "ses_smtp_password_v4"]
-            ),
-        )
+        key = access_key(f"{name}-mail-key", user, self)
         password = pulumi.Output.secret(key.ses_smtp_password_v4)
         self.smtp_url = pulumi.Output.all(key.id, password, region).apply(
             lambda login: (

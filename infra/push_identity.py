@@ -10,6 +10,7 @@ from __future__ import annotations
 import policies
 import pulumi
 import pulumi_aws as aws
+from access_key import access_key
 from policies import allow
 
 
@@ -76,13 +77,7 @@ class PushIdentity(pulumi.ComponentResource):
             ),
             opts=here,
         )
-        key = aws.iam.AccessKey(
-            f"{name}-push-key",
-            user=user.name,
-            opts=pulumi.ResourceOptions(
-                parent=self, additional_secret_outputs=["secret", "ses_smtp_password_v4"]
-            ),
-        )
+        key = access_key(f"{name}-push-key", user, self)
         self.access_key_id = key.id
         self.secret_access_key = pulumi.Output.secret(key.secret)
         self.register_outputs({"user": user.name})
