@@ -6,8 +6,6 @@ No error, no request to another origin, nothing cut off, no script, no finding o
 from __future__ import annotations
 
 import json
-import os
-import shutil
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -16,19 +14,16 @@ from threading import Thread
 import feedparser
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
+import chromium
 import issue_examples as examples
 from flows import document as documents
 from flows.archive import Archive, open_store
 from waiting import until
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-
-# On CI a missing browser is a failure of the set-up, not a reason to pass.
-pytestmark = pytest.mark.skipif(
-    CHROMIUM is None and "CI" not in os.environ, reason="Chromium is not installed"
-)
+pytest_plugins = ("chromium",)
+pytestmark = chromium.NEEDED
 # Below a prefix: no link may begin at the server's root.
 PREFIX = "some/letters"
 HOSTILE = "</title><script>document.title='owned'</script><img src=x onerror=alert(1)>{{7}}"
@@ -97,18 +92,6 @@ def address(folder):
     server.shutdown()
     thread.join()
     server.server_close()
-
-
-@pytest.fixture(scope="module")
-def browser():
-    """The system's Chromium, headless."""
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(
-            executable_path=CHROMIUM,
-            args=["--no-sandbox", "--disable-quic", "--disable-background-networking"],
-        )
-        yield chromium
-        chromium.close()
 
 
 def find(folder, kind):

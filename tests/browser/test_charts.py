@@ -2,41 +2,25 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from unittest import mock
 
 import pytest
 from matplotlib.text import Text
-from playwright.sync_api import sync_playwright
 
 import cells
+import chromium
 import issue_examples as examples
 from flows import document as documents
 from flows.archive import Archive, open_store
 from flows.notebook import style
 from flows.notebook.newsletter import load
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-# On CI a missing browser is a failure of the set-up, not a reason to pass.
-pytestmark = pytest.mark.skipif(
-    CHROMIUM is None and "CI" not in os.environ, reason="Chromium is not installed"
-)
+pytest_plugins = ("chromium",)
+pytestmark = chromium.NEEDED
 NAMES = sorted(path.stem for path in cells.NOTEBOOKS.glob("*.ipynb"))
 PHONE = {"width": 360, "height": 780}
 # As large as a phone's own smallest labels.
 SMALLEST_PX = 8
-
-
-@pytest.fixture(scope="module")
-def browser():
-    """A headless Chromium."""
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-background-networking"]
-        )
-        yield running
-        running.close()
 
 
 def drawn(name):

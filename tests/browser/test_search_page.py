@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -12,19 +10,16 @@ from threading import Thread
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
+import chromium
 from flows.archive import open_store, paths
 from flows.archive.index import Scope
 from flows.archive.search_page import PAGE
 from search_examples import Filled, card
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-
-# On CI a missing browser is a failure of the set-up, not a reason to pass.
-pytestmark = pytest.mark.skipif(
-    CHROMIUM is None and "CI" not in os.environ, reason="Chromium is not installed"
-)
+pytest_plugins = ("chromium",)
+pytestmark = chromium.NEEDED
 HOSTILE = (
     "<img src=x onerror=\"document.title='owned'\"></mark><script>document.title='owned'</script>"
 )
@@ -91,18 +86,6 @@ def address(archive):
     """The address of that archive's search page."""
     with serving(archive[1]) as address:
         yield address
-
-
-@pytest.fixture(scope="module")
-def browser():
-    """The system's Chromium, headless."""
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(
-            executable_path=CHROMIUM,
-            args=["--no-sandbox", "--disable-quic", "--disable-background-networking"],
-        )
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture
@@ -287,6 +270,8 @@ def test_what_is_published_meanwhile_is_found(browser, tmp_path):
         new = card(500, start=FIRST + timedelta(days=1, hours=1), headline="Solar peaks at 5 GW")
         archive.publish([new])
         page.get_by_role("button", name="Show more").click()
+        # It asks for bundles that are gone, and so learns that there are new ones.
+        expect(page.locator("#results > li")).not_to_have_count(20)
         page.get_by_label("Words in").fill("5")
         page.get_by_label("Words in").press("Enter")
         wait(page, "5 issues found, newest first.")

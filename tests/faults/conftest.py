@@ -14,8 +14,10 @@ import mail_server
 import pytest
 from mail_sender import Sender
 
+import ecs_rig
 import mail_examples
 from ledger_examples import new_tables
+from smtp_sink import Sink
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -40,6 +42,20 @@ def pytest_terminal_summary(
     for title, tally in config.stash[_FIGURES].items():
         numbers = ", ".join(f"{number:g} {name}" for name, number in tally.items())
         terminalreporter.write_line(f"{title}: {numbers}")
+
+
+@pytest.fixture(scope="module")
+def aws() -> Iterator[dict[str, str]]:
+    """Serve AWS on loopback to everybody; give what leads clients there."""
+    with ecs_rig.aws() as told:
+        yield told
+
+
+@pytest.fixture(scope="module")
+def sink() -> Iterator[Sink]:
+    """Run a mail server."""
+    with Sink() as running:
+        yield running
 
 
 @pytest.fixture

@@ -13,7 +13,6 @@ import ecs_rig
 from deploying import run, runs_of
 from flows.delivery.directory import open_directory
 from flows.delivery.subscribers import Subscriber
-from smtp_sink import Sink
 from waiting import until
 
 pytest_plugins = ("prefect_server",)
@@ -21,20 +20,6 @@ pytestmark = pytest.mark.timeout(600)
 SAMPLES = Path(__file__).parents[2] / "notebooks" / "samples"
 PAGES = "https://news.example/"
 OPERATORS = "operators@mail.example"
-
-
-@pytest.fixture(scope="module")
-def aws():
-    """Serve AWS on loopback to everybody; give what leads clients there."""
-    with ecs_rig.aws() as told:
-        yield told
-
-
-@pytest.fixture(scope="module")
-def sink():
-    """Run a mail server."""
-    with Sink() as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

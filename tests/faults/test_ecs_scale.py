@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -23,7 +22,6 @@ from deploying import run, runs_of
 from flows.archive import Archive, open_store
 from flows.delivery.directory import open_directory
 from flows.delivery.subscribers import Subscriber
-from smtp_sink import Sink
 from waiting import until
 
 pytest_plugins = ("prefect_server",)
@@ -36,20 +34,6 @@ CONNECTIONS = 2
 SHARDS = 3
 DAYS = 2
 JOBS = 2
-
-
-@pytest.fixture(scope="module")
-def aws():
-    """Serve AWS on loopback to everybody; give what leads clients there."""
-    with ecs_rig.aws() as told:
-        yield told
-
-
-@pytest.fixture(scope="module")
-def sink():
-    """Run a mail server."""
-    with Sink() as running:
-        yield running
 
 
 @pytest.fixture(scope="module")
@@ -77,18 +61,8 @@ def agent(aws, api, stack, tmp_path_factory):
             *("--stack-outputs", str(folder / "outputs.json")),
         )
     _silence_alarms(api)
-    told = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
-    told |= {"PREFECT_API_URL": api, "PREFECT_HOME": str(folder)}
-    told["PREFECT_WORKER_QUERY_SECONDS"] = "1"
-    worker = [sys.executable, "-m", "prefect", "worker", "start", "--pool", "tasks"]
-    with (folder / "worker.log").open("wb") as log:
-        process = subprocess.Popen(
-            [*worker, "--type", "ecs"], env=told, stdout=log, stderr=subprocess.STDOUT
-        )
-    with ecs_rig.Agent(folder, aws) as running:
+    with ecs_rig.worker(api, folder), ecs_rig.Agent(folder, aws) as running:
         yield running
-    process.send_signal(signal.SIGTERM)
-    process.wait(30)
 
 
 def _silence_alarms(api):

@@ -15,8 +15,9 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
+import chromium
 from cells import NOTEBOOKS
 from flows.delivery.directory import open_directory
 from flows.delivery.subscribers import Subscriber
@@ -24,12 +25,8 @@ from flows.preview import frames
 from flows.preview.draft import READER
 from waiting import free_port, until
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-
-# On CI a missing browser is a failure of the set-up, not a reason to pass.
-pytestmark = pytest.mark.skipif(
-    CHROMIUM is None and "CI" not in os.environ, reason="Chromium is not installed"
-)
+pytest_plugins = ("chromium",)
+pytestmark = chromium.NEEDED
 BIN = Path(sys.executable).parent
 WAIT_MS = 120_000
 # All cells are in the page, seen or not; and nobody is asked for news.
@@ -102,16 +99,9 @@ def answers(address):
 
 
 @pytest.fixture
-def lab(repository, tmp_path):
+def lab(browser, repository, tmp_path):
     """A page of Chromium, and what opens a notebook in it."""
-    with (
-        jupyterlab(repository / "notebooks", tmp_path / "jupyter") as address,
-        sync_playwright() as playwright,
-    ):
-        browser = playwright.chromium.launch(
-            executable_path=CHROMIUM,
-            args=["--no-sandbox", "--disable-quic", "--disable-background-networking"],
-        )
+    with jupyterlab(repository / "notebooks", tmp_path / "jupyter") as address:
         page = browser.new_page(viewport={"width": 1300, "height": 1400})
         page.set_default_timeout(WAIT_MS)
         expect.set_options(timeout=WAIT_MS)
@@ -126,7 +116,7 @@ def lab(repository, tmp_path):
             yield opened
         finally:
             expect.set_options(timeout=5_000)
-            browser.close()
+            page.close()
 
 
 def run_all(page):

@@ -22,7 +22,6 @@ from aws_calls import Call
 from deploying import run, runs_of
 from flows.delivery.directory import open_directory
 from flows.delivery.subscribers import Subscriber
-from smtp_sink import Sink
 from waiting import until
 
 pytest_plugins = ("prefect_server",)
@@ -58,13 +57,6 @@ def aws(recording):
     iam_judge.needed()
     with ecs_rig.aws(recording) as told:
         yield told
-
-
-@pytest.fixture(scope="module")
-def sink():
-    """Run a mail server."""
-    with Sink() as running:
-        yield running
 
 
 @pytest.fixture(scope="module")
