@@ -19,17 +19,22 @@
   class Engine {
     constructor(module) {
       this.instance = module.createInstance({ noWorker: true });
-      this.tags = new Map();
+      this.bundles = new Map();
     }
 
-    // Bundles change as issues are published: one that did can't be read on.
+    // Bundles change as issues are published: one that did can't be read on. Searches share the
+    // engine, so one may need a bundle that is still on its way for another.
     async add(month, name, tag) {
-      const known = this.tags.get(name);
-      if (known === tag) return;
-      if (known !== undefined) throw new Changed();
-      this.tags.set(name, tag);
+      const known = this.bundles.get(name);
+      if (known && known.tag !== tag) throw new Changed();
+      const bundle = known || { tag, merged: this.merge(month, name, tag) };
+      this.bundles.set(name, bundle);
+      await bundle.merged;
+    }
+
+    merge(month, name, tag) {
       const folder = new URL(`bundles/${month}/${name}/`, document.baseURI);
-      await this.instance.mergeIndex(folder.pathname, {
+      return this.instance.mergeIndex(folder.pathname, {
         mergeFilter: { bundle: name },
         metaCacheTag: tag,
       });
@@ -44,14 +49,16 @@
     }
   }
 
-  let engine = null;
+  // A promise of the engine that searches begin with.
+  let current = null;
 
   async function freshEngine() {
-    engine = new Engine(await import(new URL("pagefind/pagefind.js", document.baseURI)));
+    return new Engine(await import(new URL("pagefind/pagefind.js", document.baseURI)));
   }
 
   async function bundlesOf(month) {
-    const answer = await fetch(`months/${month}.json`, { cache: "no-cache" });
+    // Servers that tell versions apart by the second would confirm the one that is cached.
+    const answer = await fetch(`months/${month}.json`, { cache: "no-store" });
     if (answer.status === 404) return {};
     if (!answer.ok) throw new Error(`${answer.url} answered ${answer.status}`);
     return answer.json();
@@ -81,7 +88,7 @@
     return terms.every((term) => words.some((word) => begins(word, term)));
   }
 
-  async function* find(wanted) {
+  async function* find(engine, wanted) {
     const months = form.dataset.months.split(" ").filter((month) => month);
     for (const month of months.filter((month) => month.startsWith(wanted.year))) {
       const tags = await bundlesOf(month);
@@ -161,16 +168,16 @@
     statusLine.textContent = isAsked ? "Searching…" : "";
     if (!isAsked) return;
     for (let attempt = 1; run === latest; attempt += 1) {
+      const used = (current ||= freshEngine());
       try {
-        if (!engine) await freshEngine();
-        const results = find(wanted);
+        const results = find(await used, wanted);
         await show(wanted, results, run);
         more.onclick = () => showMore(wanted, results, run);
         return;
       } catch (error) {
-        engine = null;
+        if (current === used) current = null;
         if (attempt === MOST_ATTEMPTS) {
-          fail(error);
+          fail(error, run);
           return;
         }
       }
@@ -183,12 +190,13 @@
       const first = await show(wanted, results, run);
       if (first) first.querySelector("a").focus();
     } catch (error) {
-      if (!(error instanceof Changed)) fail(error);
+      if (!(error instanceof Changed)) fail(error, run);
       else if (run === latest) await begin(wanted);
     }
   }
 
-  function fail(error) {
+  function fail(error, run) {
+    if (run !== latest) return;
     statusLine.textContent = `The search can’t be done just now: ${error.message}`;
   }
 
