@@ -163,7 +163,12 @@ def warm() -> None:
     """Import what runs notebooks, here and in the zygote, while the run waits for Prefect's API."""
     nursery.warm()
     if _EXECUTOR not in sys.modules:
-        threading.Thread(target=import_module, args=(_EXECUTOR,), daemon=True).start()
+        threading.Thread(target=import_executor, daemon=True).start()
+
+
+def import_executor() -> None:
+    """Import what runs notebooks: papermill and nbconvert, whole."""
+    import_module(_EXECUTOR)
 
 
 def run_notebook(work: Work, given: Inputs) -> Executed:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from datetime import UTC, datetime, timedelta
+from threading import Event, Thread
 from unittest.mock import Mock
 from uuid import uuid4
 
@@ -22,6 +25,7 @@ from flows.claims import Claims
 from flows.delivery.ledger import open_ledger
 from flows.gateway.inbox import Inbox
 from flows.serve import names, orphans, runner, server, watch
+from flows.serve.bell import Bell
 from flows.serve.runs import owner
 from flows.serve.tell import tell
 from serve_rig import Serving, family, said, sample, seconds_to_mail, until
@@ -271,10 +275,42 @@ def test_a_runner_that_has_become_old_ends_between_two_runs(pool, home, monkeypa
     runs = [pool.begin() for _ in range(2)]
     for number in range(2):
         beating = Mock(missed_since=lambda _: False)
-        runner.Runner(pool.client, f"gridletter {number}", settings.load(), beating).run()
+        runner.Runner(pool.client, f"gridletter {number}", settings.load(), beating, Bell(-1)).run()
         assert len(ran) == number + 1
     states = {pool.state(run.id).name for run in runs}
     assert states == {"Completed"}
+
+
+def test_a_runner_that_waits_hears_the_bell(pool, home, monkeypatch):
+    """A free runner takes a run when it is rung for, however long it would have waited."""
+    ran = []
+    waits = Event()
+
+    class Listening(Bell):
+        def wait(self, seconds):
+            if seconds:
+                waits.set()
+            return super().wait(seconds)
+
+    flow = pool.flow.with_options(retries=0)
+    flow.fn = lambda: ran.append(1)
+    monkeypatch.setattr(runner, "MOST_RUNS", 1)
+    monkeypatch.setattr(runner, "POOL", pool.name)
+    monkeypatch.setattr(runner, "_IDLE_SECONDS", 3600)
+    monkeypatch.setattr(runner, "_FLOWS", {flow.name: flow})
+    heard, rung = os.pipe()
+    beating = Mock(missed_since=lambda _: False)
+    one = runner.Runner(pool.client, "gridletter 0", settings.load(), beating, Listening(heard))
+    # A thread starts without the context, by which Prefect knows its API.
+    running = Thread(target=copy_context().run, args=(one.run,), daemon=True)
+    running.start()
+    assert waits.wait(60)
+    pool.begin()
+    Bell(rung).ring()
+    running.join(60)
+    assert ran == [1]
+    os.close(heard)
+    os.close(rung)
 
 
 def test_the_operators_get_a_mail(home, monkeypatch):

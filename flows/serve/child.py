@@ -35,9 +35,9 @@ class Child:
     """What a process is told: who it is, and the file descriptors that it was born with.
 
     `lifeline` can be read once the parent is gone; `report` is written to once the process is
-    ready; `listening` is a socket that the parent keeps open while processes come and go. One that
-    `is_last` is ended after all others, which need it to end well. The deployer is told what to
-    `expect`.
+    ready; `listening` is a socket that the parent keeps open while processes come and go; `bell` is
+    their end of a `Bell`. One that `is_last` is ended after all others, which need it to end well.
+    The deployer is told what to `expect`.
     """
 
     role: str
@@ -46,6 +46,7 @@ class Child:
     lifeline: int = -1
     report: int = -1
     listening: int = -1
+    bell: int = -1
     is_last: bool = False
     expect: tuple[str, ...] = ()
 

@@ -15,13 +15,14 @@ from prefect.exceptions import Abort, ObjectNotFound, Pause
 from prefect.flow_engine import run_flow
 from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 
-from flows import settings
+from flows import settings, steps
 from flows.deploy.deployments import ALARM, FLOWS
 from flows.errors import StorageError
 from flows.gateway.inbox import Inbox
 from flows.notebook import nursery
 from flows.publish import publish
 from flows.serve import orphans, tally
+from flows.serve.bell import Bell
 from flows.serve.heartbeat import Heartbeat
 from flows.serve.memory import resident_mb
 from flows.serve.names import POOL, runner_name
@@ -42,7 +43,8 @@ if TYPE_CHECKING:
 
 MOST_RUNS: Final = 500
 MOST_MEMORY_MB: Final = 1500
-# The API works some 30 ms for each question, so runners ask less often while nothing waits.
+# The API works some 30 ms for each question, so runners ask rarely where it rings a bell for them,
+# and where it is another machine's, while nothing waits.
 _BUSY_SECONDS: Final = 0.2
 _IDLE_SECONDS: Final = 2
 _LOOK_SECONDS: Final = 0.05
@@ -72,8 +74,9 @@ def run(child: Child) -> None:
         Heartbeat(POOL, name) as heartbeat,
     ):
         nursery.warm()
-        runner = Runner(client, name, options, heartbeat)
+        runner = Runner(client, name, options, heartbeat, Bell(child.bell))
         child.ready()
+        steps.import_executor()
         runner.run()
 
 
@@ -85,13 +88,19 @@ class Runner:
     """Takes runs from the pool under its name, for as long as it is young and small."""
 
     def __init__(
-        self, client: SyncPrefectClient, name: str, options: Settings, heartbeat: Heartbeat
+        self,
+        client: SyncPrefectClient,
+        name: str,
+        options: Settings,
+        heartbeat: Heartbeat,
+        bell: Bell,
     ) -> None:
         self._client = client
         self._pool = Pool(client, POOL)
         self._name = name
         self._options = options
         self._heartbeat = heartbeat
+        self._bell = bell
         self._flow_names: dict[UUID, str] = {}
         self._inbox = Inbox(options.inbox_file)
         self._busy_until = 0.0
@@ -128,12 +137,17 @@ class Runner:
             if flow is None:
                 self._pool.refuse(run, f"the pool {POOL} is for {', '.join(_FLOWS)}")
             elif self._pool.claim(run, self._name):
+                if self._bell:
+                    self._bell.wait(0)  # for this run, or for one that another runner has found
                 self._run(flow, run)
                 return True
         return False
 
     def _rest(self) -> None:
-        """Wait a little, and longer while no message waits: then no run is on its way."""
+        """Wait for the bell; without one a little, and longer while no message waits."""
+        if self._bell:
+            self._bell.wait(_IDLE_SECONDS)
+            return
         started = time.monotonic()
         while (now := time.monotonic()) - started < _IDLE_SECONDS:
             time.sleep(_LOOK_SECONDS)

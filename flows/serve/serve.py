@@ -68,18 +68,26 @@ def serve(
         named = _named_api()
         supervisor = stack.enter_context(Supervisor())
         environment = dict(os.environ) | _QUIET
+        heard = -1
         if named is None:
+            heard, rung = stack.enter_context(_bell())
             api = stack.enter_context(_near(gateway.getsockname()[1] + 1))
             environment |= _own_server(options.home, api.getsockname()[1])
-            child = Child("server", "server", str(metrics), listening=api.fileno(), is_last=True)
-            supervisor.add(child, environment)
+            server = Child(
+                *("server", "server", str(metrics)),
+                listening=api.fileno(),
+                bell=rung,
+                is_last=True,
+            )
+            supervisor.add(server, environment)
         web = Child("web", "web", str(metrics), listening=gateway.fileno())
         supervisor.add(web, environment | _IMPATIENT)
         deployer = Child("deployer", "deployer", str(metrics), expect=tuple(expect))
         supervisor.add(deployer, environment, once=True)
         # One more than processors: a runner waits for Prefect's server half of its time.
         for number in range(min((os.cpu_count() or 1) + 1, _MOST_RUNNERS)):
-            supervisor.add(Child("runner", f"runner-{number}", str(metrics)), environment)
+            runner = Child("runner", f"runner-{number}", str(metrics), bell=heard)
+            supervisor.add(runner, environment)
         on_start(_addresses(gateway, named or environment["PREFECT_API_URL"], options))
         supervisor.run(lambda: on_ready(time.monotonic() - started))
 
@@ -154,6 +162,17 @@ def _home(home: Path) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+@contextmanager
+def _bell() -> Iterator[tuple[int, int]]:
+    """Have a bell for as long as this lasts: the end for who hears it, and for who rings it."""
+    ends = os.pipe()
+    try:
+        yield ends
+    finally:
+        for end in ends:
+            os.close(end)
 
 
 @contextmanager

@@ -6,6 +6,9 @@ seconds. Measured with two runners, a flow run lost 2 to 4 s so. Here a transact
 first, in turn (SQLite itself lets waiters sleep, and who comes late may be first), and a 503 says
 how soon it is worth asking again.
 
+A run that an automation has created is announced to the runners by a bell, as they would learn of
+it only at their next question.
+
 Each action of an automation asks for the running app, and Prefect looks that up by a hash of all
 its settings, which takes a tenth of a second of the one thread that serves all. Here it is at hand.
 """
@@ -24,6 +27,7 @@ from prefect.server.database.dependencies import set_database_config
 from prefect.settings import get_current_settings
 from starlette.datastructures import MutableHeaders
 
+from flows.serve.bell import Bell
 from flows.serve.uvicorn_server import Server
 
 if TYPE_CHECKING:
@@ -41,6 +45,7 @@ _LAST_REQUESTS_SECONDS: Final = 3
 _IDLE_SECONDS: Final = 75
 _AGAIN_SECONDS: Final = 0.1
 _SERVICE_UNAVAILABLE: Final = 503
+_CREATES_A_RUN: Final = "/create_flow_run"
 
 
 def run(child: Child) -> None:
@@ -50,6 +55,7 @@ def run(child: Child) -> None:
         set_database_config(LockFirst(url.get_secret_value()))
     app = server.create_app(final=True)
     app.add_middleware(AskAgainSoon)
+    app.add_middleware(Announce, bell=Bell(child.bell))
     keep_at_hand(app)
     # Most of what is alive here stays alive: looking through all of it often took a tenth of the
     # server's time.
@@ -92,6 +98,20 @@ class LockFirst(AioSqliteConfiguration):
             super().begin_transaction(session, with_for_update=True) as transaction,
         ):
             yield transaction
+
+
+class Announce:
+    """Middleware: the bell rings for each flow run that was created from a deployment."""
+
+    def __init__(self, app: ASGIApp, bell: Bell) -> None:
+        self._app = app
+        self._bell = bell
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle a request."""
+        await self._app(scope, receive, send)
+        if scope["type"] == "http" and scope["path"].endswith(_CREATES_A_RUN):
+            self._bell.ring()
 
 
 class AskAgainSoon:

@@ -133,7 +133,7 @@ class Supervisor:
         reading, writing = os.pipe()
         os.set_blocking(reading, False)
         child = replace(process.child, lifeline=self._lifeline, report=writing)
-        descriptors = {child.lifeline, child.report, child.listening} - {-1}
+        descriptors = {child.lifeline, child.report, child.listening, child.bell} - {-1}
         try:
             process.running = subprocess.Popen(  # noqa: S603 - our own modules, by our interpreter
                 child.arguments(),
