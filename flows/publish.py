@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from prefect import flow, get_run_logger
 
-from flows import arrivals, metrics, sending, settings, steps
+from flows import arrivals, metrics, sending, settings, steps, tls
 from flows import issue as issues
 from flows.archive import Archive, open_store
 from flows.delivery.ledger import State
@@ -36,6 +36,8 @@ from flows.steps import Work
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from threading import Event
+
+tls.share_context()
 
 
 @flow(name="publish")

@@ -95,6 +95,11 @@ def lock_hash() -> str | None:
         return None
 
 
+@cache
+def _package_versions() -> dict[str, str]:
+    return {package: version(package) for package in _RECORDED_PACKAGES}
+
+
 def versions(source_hash: str) -> dict[str, str]:
     """Return what the figures depend on.
 
@@ -103,7 +108,7 @@ def versions(source_hash: str) -> dict[str, str]:
     """
     found = {
         "python": platform.python_version(),
-        **{package: version(package) for package in _RECORDED_PACKAGES},
+        **_package_versions(),
         "notebook": f"sha256:{source_hash}",
         "templates": templates_hash(),
     }

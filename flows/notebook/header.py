@@ -17,6 +17,7 @@ parameters:                                           # optional: the analyst's 
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, Annotated, Any
 
 import yaml
@@ -167,8 +168,10 @@ def _first_problem(error: ValidationError) -> str:
     return f"{where}: {_PLAINER.get(first['type'], first['msg']).removeprefix('Value error, ')}"
 
 
+# A service reads the same few headers for each event, and YAML takes milliseconds.
+@lru_cache(maxsize=64)
 def parse(source: str) -> Header:
-    """Return the header that the raw cell `source` holds.
+    """Return the header that the raw cell `source` holds; the same one each time, to be read only.
 
     Raises:
         ValueError: it is none; the message is one line that says what is wrong and where.
