@@ -22,9 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from collections.abc import Set as AbstractSet
 
+    import pandas as pd
     from pydantic import JsonValue
-
-    from flows.document import MarketDocument
 
 _AIMS: Final = {1: 8, 10: 15, 100: 25, 1_000: 30}
 AIMS: Final = {
@@ -69,7 +68,7 @@ def race(count: int) -> tuple[list[float], list[float]]:
 
     text = units(count)
     expected = parsers.parse_generation(text, per_plant=True)
-    frame = _read(text).frame
+    frame = _read(text)
     if len(frame) != expected.size or frame["value"].sum() != expected.to_numpy().sum():
         message = f"both were to read the same values: {len(frame)} and {expected.size}"
         raise RuntimeError(message)
@@ -127,14 +126,15 @@ def _unit(number: int, values: random.Random) -> str:
     )
 
 
-def _read(text: str) -> MarketDocument:
+def _read(text: str) -> pd.DataFrame:
+    """Return what the parsers of entsoe-py return, too: a frame, from whole text."""
     from flows.document import Acknowledgement, read  # noqa: PLC0415 - slow, and where it is needed
 
     found = read(text)
     if isinstance(found, Acknowledgement):
         message = "there should be a market document"
         raise TypeError(message)
-    return found[0]
+    return found[0].frame
 
 
 def _milliseconds(work: Callable[[], object], repeats: int) -> float:

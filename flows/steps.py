@@ -18,6 +18,7 @@ from prefect.tasks import exponential_backoff
 
 from flows import alert, document, inputs
 from flows import issue as issues
+from flows.document import reference
 from flows.errors import GridletterError, NotebookError, ReferenceUnavailable, SettingsError
 from flows.notebook import nursery
 from flows.notebook.newsletter import catalogue
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from collections import Counter
     from collections.abc import Callable, Sequence
     from pathlib import Path
+    from types import ModuleType
 
     from nbformat import NotebookNode
     from prefect import Task
@@ -137,8 +139,6 @@ def _capacity_or_none(work: Work) -> dict[str, float]:
 )
 def look_up_capacity(work: Work) -> dict[str, float]:
     """Return installed capacity in MW by production type, from the day's cache or the platform."""
-    from flows.document import reference  # noqa: PLC0415 - brings entsoe-py's client, and pandas
-
     zone = work.document.zone
     return reference.installed_capacity(
         zone,
@@ -166,15 +166,16 @@ def warm() -> None:
         threading.Thread(target=import_executor, daemon=True).start()
 
 
-def import_executor() -> None:
-    """Import what runs notebooks: papermill and nbconvert, whole."""
-    import_module(_EXECUTOR)
+def import_executor() -> ModuleType:
+    """Import and return what runs notebooks; it brings papermill and nbconvert, whole."""
+    # Notebooks are files here, and this would bring boto3. papermill takes it for not installed.
+    sys.modules.setdefault("papermill.s3", None)  # type: ignore[arg-type]
+    return import_module(_EXECUTOR)
 
 
 def run_notebook(work: Work, given: Inputs) -> Executed:
     """Execute the notebook through papermill, by prefect-jupyter's task."""
-    # Brings papermill and nbconvert, whole.
-    task_of_theirs = import_module(_EXECUTOR).execute_notebook.with_options(cache_policy=NO_CACHE)
+    task_of_theirs = import_executor().execute_notebook.with_options(cache_policy=NO_CACHE)
     return run(
         work.newsletter,
         given.values,

@@ -7,6 +7,9 @@ import email
 import gzip
 import io
 import json
+import os
+import subprocess
+import sys
 import zipfile
 from email.policy import default
 
@@ -375,3 +378,21 @@ def test_without_capacity_the_newsletter_goes_out(
     (outcome,) = run(SAMPLE)
     assert (outcome.state, outcome.mails) == ("published", 1)
     assert headline(home) == "Solar None"
+
+
+def test_who_publishes_needs_no_pandas(letters, tmp_path):
+    """Pandas is for the process that runs the notebook; of Amazon nobody said anything."""
+    from prefect.settings import get_current_settings
+
+    write(letters, HEADLINE.format(text="Wind"))
+    code = (
+        "import sys; from pathlib import Path; from flows.publish import publish\n"
+        f"(outcome,) = publish(Path({str(SAMPLES / 'wind_solar_DE_LU.xml')!r}).read_text())\n"
+        "print(outcome.state, sorted({'pandas', 'matplotlib', 'IPython', 'entsoe', 'boto3'}"
+        " & sys.modules.keys()))\n"
+    )
+    environment = os.environ | {"PREFECT_API_URL": str(get_current_settings().api.url)}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines()[-1] == "published []"

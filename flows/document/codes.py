@@ -7,15 +7,14 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from flows.document.entsoe_tables import tables
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
 class _Names(Mapping[str, str]):
-    """A table of entsoe-py, with our names before its own; opened when first asked.
-
-    Importing entsoe-py brings pandas, bs4 and requests.
-    """
+    """A table of entsoe-py, with our names before its own; opened when first asked."""
 
     def __init__(self, table: str, ours: Mapping[str, str]) -> None:
         self._table = table
@@ -32,9 +31,7 @@ class _Names(Mapping[str, str]):
 
     @cached_property
     def _all(self) -> Mapping[str, str]:
-        from entsoe import mappings  # noqa: PLC0415 - as the class says
-
-        theirs: dict[str, str] = getattr(mappings, self._table)
+        theirs: dict[str, str] = getattr(tables(), self._table)
         return theirs | dict(self._ours)
 
 

@@ -1,15 +1,17 @@
-"""Blocks of values as one tidy DataFrame."""
+"""Blocks of values as columns, and as one tidy DataFrame."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    import numpy.typing as npt
     import pandas as pd
 
     from flows.document.curve import Objects
@@ -34,24 +36,51 @@ _NO_TIME = np.empty(0, dtype=np.int64)
 _NO_VALUE = np.empty(0, dtype=np.float64)
 
 
-def build(blocks: Sequence[Block]) -> pd.DataFrame:
-    """Return one row per value, series by series as they stand in the document, each by time."""
-    import pandas as pd  # noqa: PLC0415 - slow, and no importer of the flow needs it before
+@dataclass(frozen=True, eq=False)
+class Columns:
+    """The values of a document: numpy's arrays, of which pandas makes a frame when it is asked.
 
+    Args:
+        starts: when each value begins to hold, in nanoseconds since 1970 UTC (int64).
+        ends: when it ends to (int64).
+        values: the values (float64), NaN where one is missing.
+        texts: one row of objects for each of `_TEXTS`, each as long as `values`.
+    """
+
+    starts: npt.NDArray[np.int64]
+    ends: npt.NDArray[np.int64]
+    values: npt.NDArray[np.float64]
+    texts: Objects
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def distinct(self, name: str) -> set[Any]:
+        """Return what stands in the text column `name`, but for None."""
+        return set(self.texts[_TEXTS.index(name)]) - {None}
+
+    def frame(self) -> pd.DataFrame:
+        """Return one row per value."""
+        import pandas as pd  # noqa: PLC0415 - slow and large, and publishing itself needs no frame
+
+        frame = pd.DataFrame(self.texts.T, columns=list(_TEXTS), dtype=object, copy=False)
+        frame.insert(0, "start", pd.DatetimeIndex(self.starts.view("M8[ns]"), tz="UTC"))
+        frame.insert(1, "end", pd.DatetimeIndex(self.ends.view("M8[ns]"), tz="UTC"))
+        frame.insert(2, "value", self.values)
+        return frame
+
+
+def gather(blocks: Sequence[Block]) -> Columns:
+    """Return the values series by series as they stand in the document, each by time."""
     starts = np.concatenate([_NO_TIME, *(block.starts for block in blocks)])
     ends = np.concatenate([_NO_TIME, *(block.ends for block in blocks)])
     values = np.concatenate([_NO_VALUE, *(block.values for block in blocks)])  # noqa: PD011 - an array
-    frame = pd.DataFrame(
-        _texts(blocks, len(values)).T, columns=list(_TEXTS), dtype=object, copy=False
-    )
-    frame.insert(0, "start", pd.DatetimeIndex(starts.view("M8[ns]"), tz="UTC"))
-    frame.insert(1, "end", pd.DatetimeIndex(ends.view("M8[ns]"), tz="UTC"))
-    frame.insert(2, "value", values)
+    texts = _texts(blocks, len(values))
     numbers = _series_numbers(blocks)
     if _in_order(blocks, numbers):
-        return frame
+        return Columns(starts, ends, values, texts)
     order = np.lexsort((starts, np.repeat(numbers, [len(block.values) for block in blocks])))
-    return frame.iloc[order].reset_index(drop=True)
+    return Columns(starts[order], ends[order], values[order], texts[:, order])
 
 
 def _texts(blocks: Iterable[Block], count: int) -> Objects:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from copy import deepcopy
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from lxml import etree
@@ -14,7 +15,7 @@ from flows.document.document_header import (
     read_document_header,
 )
 from flows.document.fields import Fields
-from flows.document.frame import build
+from flows.document.frame import gather
 from flows.document.outage import Outage, read_outage
 from flows.document.series import MAX_VALUES, read_blocks, settle
 from flows.document.series_header import PERIODS, read_series_header
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from flows.document.document_header import DocumentHeader
+    from flows.document.frame import Columns
     from flows.document.series import Block
     from flows.document.series_header import SeriesHeader
 
@@ -64,6 +66,7 @@ class MarketDocument:
             withdrawn …), None where it has none.
         outages: what an unavailability document says beside its capacities, else ().
         xml: this zone's document alone: text, to be encoded as UTF-8. `read` gives it back equal.
+        columns: what `frame` is made of.
         frame: one row per value, series by series in the order of the document, each by time:
 
             - `start`, `end` (datetime64[ns, UTC]): when the value holds, end excluded.
@@ -100,7 +103,12 @@ class MarketDocument:
     status: str | None
     outages: tuple[Outage, ...]
     xml: str = field(repr=False)
-    frame: pd.DataFrame = field(repr=False)
+    columns: Columns = field(repr=False)
+
+    @cached_property
+    def frame(self) -> pd.DataFrame:
+        """One row per value, as the class says; made when first asked."""
+        return self.columns.frame()
 
     @property
     def key(self) -> str:
@@ -117,8 +125,8 @@ class MarketDocument:
         types = (self.business_types, self.psr_types, self.agreement_types)
         about += ["+".join(codes) or "-" for codes in types]
         # A document about one unit, or about a later auction alone, is not the one about all.
-        resources = set(self.frame["resource"]) - {None}
-        sequences = set(self.frame["sequence"]) - {None}
+        resources = self.columns.distinct("resource")
+        sequences = self.columns.distinct("sequence")
         about.append(resources.pop() if len(resources) == 1 else "-")
         about.append(str(min(sequences, default="-")))
         return " ".join([*about, self.start.isoformat(), self.end.isoformat()])
@@ -160,7 +168,7 @@ def read(xml: bytes | str) -> tuple[MarketDocument, ...] | Acknowledgement:
         groups.setdefault((header.zone, header.counter_zone), []).append(header)
     if len(groups) > MAX_ZONES:
         raise fault(root, f"has {len(groups)} zones and borders, more than {MAX_ZONES}")
-    contents: list[tuple[pd.DataFrame, tuple[Outage, ...]]] = []
+    contents: list[tuple[Columns, tuple[Outage, ...]]] = []
     room = MAX_VALUES
     for group in groups.values():
         contents.append(_read_values(group, document, room))
@@ -174,7 +182,7 @@ def read(xml: bytes | str) -> tuple[MarketDocument, ...] | Acknowledgement:
 
 def _read_values(
     group: list[SeriesHeader], document: DocumentHeader, room: int
-) -> tuple[pd.DataFrame, tuple[Outage, ...]]:
+) -> tuple[Columns, tuple[Outage, ...]]:
     """Return the values of one zone or border, and the outages that they belong to."""
     is_outage = document.root == _OUTAGES
     tz = zone(group[0].zone).tz
@@ -185,7 +193,7 @@ def _read_values(
         blocks += read
     settled = settle(blocks, lambda block: (block.header.identity, block.resolution, block.kind))
     outages = [read_outage(header, document) for header in group] if is_outage else []
-    return build(settled), tuple(outages)
+    return gather(settled), tuple(outages)
 
 
 def _split(root: etree._Element, groups: list[list[etree._Element]]) -> list[str]:
@@ -210,7 +218,7 @@ def _serialise(root: etree._Element) -> str:
 def _document(
     document: DocumentHeader,
     headers: list[SeriesHeader],
-    frame: pd.DataFrame,
+    columns: Columns,
     outages: tuple[Outage, ...],
     xml: str,
 ) -> MarketDocument:
@@ -232,7 +240,7 @@ def _document(
         status=document.status,
         outages=outages,
         xml=xml,
-        frame=frame,
+        columns=columns,
     )
 
 

@@ -30,7 +30,8 @@ from urllib3.connectionpool import HTTPConnectionPool
 from urllib3.exceptions import HTTPError
 
 from flows.document.market import Acknowledgement, read
-from flows.errors import DocumentError, ReferenceUnavailable, SettingsError
+from flows.document.platform_errors import key_missing, unavailable
+from flows.errors import DocumentError, SettingsError
 
 if TYPE_CHECKING:
     from typing import Self
@@ -44,27 +45,7 @@ MAX_ANSWER_BYTES = 4 * 2**20
 """Longest answer that is read; a year's capacities of one zone have about 20 kB."""
 
 _ENDPOINT = "ENTSOE_ENDPOINT_URL"
-_KEY_SETTING = "GRIDLETTER_ENTSOE_API_KEY"
 _NO_DATA = "No matching data found"
-
-
-def key_missing(what: str) -> SettingsError:
-    """Return the error that the platform can't be asked, or refuses, for want of a good key."""
-    return SettingsError(
-        what,
-        remedy="Put a Transparency Platform key into the Prefect Secret block `entsoe-api-key` or "
-        f"the setting {_KEY_SETTING}; newsletters go out without percentages until then",
-        setting=_KEY_SETTING,
-    )
-
-
-def unavailable(reason: str) -> ReferenceUnavailable:
-    """Return the error that the platform did not answer; `reason` never quotes what it sent."""
-    return ReferenceUnavailable(
-        f"the Transparency Platform gave no reference data: {reason}",
-        remedy="Try again later; newsletters go out without percentages until then",
-        reason=reason,
-    )
 
 
 class PlatformSession(requests.Session):

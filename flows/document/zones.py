@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import TYPE_CHECKING
+
+from flows.document.entsoe_tables import tables
 
 if TYPE_CHECKING:
     from entsoe.mappings import Area
@@ -151,8 +153,6 @@ def is_known(eic: str) -> bool:
     return any(known.value == eic for known in _areas())
 
 
-@cache
 def _areas() -> type[Area]:
-    from entsoe.mappings import Area  # noqa: PLC0415 - brings pandas, bs4 and requests
-
-    return Area
+    areas: type[Area] = tables().Area
+    return areas
