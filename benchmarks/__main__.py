@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import compileall
 import json
 import sys
 import traceback
@@ -57,6 +58,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(f"there is no row {', '.join(unknown)}; there are {', '.join(AIMS)}")
     before = regression.read(options.against) if options.against else {}
     wanted = set(options.rows or AIMS)
+    # What is installed, and the image, are byte-compiled; a checkout may not be.
+    compileall.compile_dir(Path(__file__).parent.parent / "flows", quiet=1)
     here = machine.describe()
     console = Console()
     rows = _measure(wanted, console)

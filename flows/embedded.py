@@ -38,21 +38,21 @@ def prefect_api(home: Path, *, always_embedded: bool = False) -> Iterator[str | 
     from prefect import settings  # noqa: PLC0415 - slow, and reads the two variables above
 
     address = settings.get_current_settings().api.url
-    if address is not None and not always_embedded:
-        if home in _running:  # for the profile names one, which only Prefect can tell
-            _running.pop(home).end()
-        yield address
-        return
-    with settings.temporary_settings(
-        updates={
-            settings.PREFECT_API_URL: _api_of(home).url,
-            settings.PREFECT_API_REQUEST_TIMEOUT: STARTUP_SECONDS,
-            # Its thread has each flow wait up to a second at its end; who started this one sees it.
-            settings.PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None,
-        },
-        restore_defaults={settings.PREFECT_API_KEY, settings.PREFECT_API_AUTH_STRING},
-    ):
-        yield None
+    # Its thread has each flow wait up to a second at its end; who started the command sees it.
+    with settings.temporary_settings({settings.PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
+        if address is not None and not always_embedded:
+            if home in _running:  # for the profile names one, which only Prefect can tell
+                _running.pop(home).end()
+            yield address
+            return
+        with settings.temporary_settings(
+            updates={
+                settings.PREFECT_API_URL: _api_of(home).url,
+                settings.PREFECT_API_REQUEST_TIMEOUT: STARTUP_SECONDS,
+            },
+            restore_defaults={settings.PREFECT_API_KEY, settings.PREFECT_API_AUTH_STRING},
+        ):
+            yield None
 
 
 class _Api:

@@ -1,7 +1,11 @@
 """How a command's process begins."""
 
+import os
 import subprocess
 import sys
+from pathlib import Path
+
+import pytest
 
 
 def test_a_command_imports_without_the_grammar_of_iris():
@@ -25,3 +29,51 @@ def test_the_zygote_can_start_before_anything_slow_is_imported():
         "assert not slow & sys.modules.keys(), slow & sys.modules.keys()\n"
     )
     subprocess.run([sys.executable, "-c", source], check=True)
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        ("pass", 0),
+        ("sys.exit()", 0),
+        ("sys.exit(3)", 3),
+        ("sys.exit('a reason')", 1),
+        ("raise ValueError", 1),
+        ("sys.stdout.close()", 0),
+    ],
+)
+def test_a_command_ends_as_python_would(body, code):
+    """With the same code, after threads and whatever was to be done at the end; and it is over."""
+    source = (
+        "import atexit, sys, tempfile, threading, time; from flows import startup\n"
+        "class Never:\n"
+        "    def __del__(self): print('taken down', flush=True)\n"
+        "kept = Never()\n"
+        "def main():\n"
+        "    atexit.register(lambda: print('at exit', file=sys.stderr))\n"
+        "    later = lambda: (time.sleep(0.3), print('thread', file=sys.stderr))\n"
+        "    threading.Thread(target=later).start()\n"
+        f"    {body}\n"
+        "startup.end_at_once(main)\n"
+    )
+    command = [sys.executable, "-c", source]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == code
+    assert done.stderr.splitlines()[-2:] == ["thread", "at exit"]
+    assert not done.stdout
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no full device here")
+def test_what_can_not_be_printed_is_an_error():
+    """A command whose output is lost does not end well; Python has the same exit code for that."""
+    source = "from flows import startup; startup.end_at_once(lambda: print('lost'))"
+    buffered = {name: text for name, text in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-c", source],
+            env=buffered,
+            stdout=full,
+            stderr=subprocess.DEVNULL,
+            check=False,
+        )
+    assert done.returncode == 120

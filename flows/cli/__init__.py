@@ -32,6 +32,7 @@ __all__ = [
     "app",
     "backfill",
     "check",
+    "command",
     "deploy",
     "doctor",
     "emit",
@@ -45,6 +46,11 @@ __all__ = [
     "site",
     "subscribers",
 ]
+
+
+def command() -> None:
+    """Be the process of the command: `main`, and an end without delay."""
+    startup.end_at_once(main)
 
 
 def main() -> None:
