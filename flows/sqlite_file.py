@@ -6,6 +6,7 @@ What is committed is on the disk. A kind of file says what it holds and what its
 from __future__ import annotations
 
 import sqlite3
+import time
 import weakref
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 _LARGEST_IDLE_LOG_BYTES: Final = 64 << 20
 _PRIMARY_CODE: Final = 0xFF
+_PAUSE_SECONDS: Final = 0.01
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,7 @@ class SqliteFile:
 
     def _prepare(self, path: Path, database: sqlite3.Connection) -> None:
         self._refuse_others(path, database)
-        database.execute("PRAGMA journal_mode = WAL")
+        self._log_ahead(database)
         database.execute("PRAGMA synchronous = FULL")
         database.execute(f"PRAGMA journal_size_limit = {_LARGEST_IDLE_LOG_BYTES}")
         if _version(database) == self.version:
@@ -97,6 +99,22 @@ class SqliteFile:
             database.execute(f"PRAGMA application_id = {self.application_id}")
             database.execute(f"PRAGMA user_version = {self.version}")
         database.execute("COMMIT")
+
+    def _log_ahead(self, database: sqlite3.Connection) -> None:
+        """Have a write-ahead log, when other processes that want one first let this one."""
+        until = time.monotonic() + self.busy_seconds
+        while True:
+            try:
+                database.execute("PRAGMA journal_mode = WAL")
+            except sqlite3.OperationalError as error:
+                # Two that change a new file's mode would wait for each other, so SQLite does not
+                # wait at all: https://www.sqlite.org/c3ref/busy_handler.html
+                is_busy = error.sqlite_errorcode & _PRIMARY_CODE == sqlite3.SQLITE_BUSY
+                if not is_busy or time.monotonic() > until:
+                    raise
+                time.sleep(_PAUSE_SECONDS)
+            else:
+                return
 
     def _refuse_others(self, path: Path, database: sqlite3.Connection) -> None:
         # One statement: between two, another process could make the schema.

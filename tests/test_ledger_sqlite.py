@@ -1,5 +1,6 @@
 """What SQLite adds to the ledger's contract: one file, full disks, many threads, no scans."""
 
+import multiprocessing
 import os
 import shutil
 import signal
@@ -208,6 +209,25 @@ def test_a_ledger_opens_again(ledger, path):
     ledger.enroll(an_entry(), people(2))
     del ledger
     assert SqliteLedger(path).counts(ISSUE) == {State.PENDING: 2}
+
+
+def _open_each(paths, together):
+    for path in paths:
+        together.wait(60)
+        SqliteLedger(path)
+
+
+def test_processes_that_make_a_ledger_at_once_all_have_it(tmp_path):
+    """Of those that find no file, one makes it and the others wait for that one."""
+    context = multiprocessing.get_context("forkserver")
+    paths = [tmp_path / str(number) / "ledger.db" for number in range(100)]
+    together = context.Barrier(3)
+    processes = [context.Process(target=_open_each, args=(paths, together)) for _ in range(3)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(100)
+    assert [process.exitcode for process in processes] == [0, 0, 0]
 
 
 def test_waiting_begins_share_a_commit(ledger):
