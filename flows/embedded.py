@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,21 +38,21 @@ def prefect_api(home: Path, *, always_embedded: bool = False) -> Iterator[str | 
     from prefect import settings  # noqa: PLC0415 - slow, and reads the two variables above
 
     address = settings.get_current_settings().api.url
-    # Its thread has each flow wait up to a second at its end; who started the command sees it.
-    with settings.temporary_settings({settings.PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
-        if address is not None and not always_embedded:
-            if home in _running:  # for the profile names one, which only Prefect can tell
-                _running.pop(home).end()
-            yield address
-            return
-        with settings.temporary_settings(
-            updates={
-                settings.PREFECT_API_URL: _api_of(home).url,
-                settings.PREFECT_API_REQUEST_TIMEOUT: STARTUP_SECONDS,
-            },
-            restore_defaults={settings.PREFECT_API_KEY, settings.PREFECT_API_AUTH_STRING},
-        ):
-            yield None
+    is_embedded = address is None or always_embedded
+    if (
+        not is_embedded and home in _running
+    ):  # for the profile names one, which only Prefect can tell
+        _running.pop(home).end()
+    changed: dict[Any, object] = {
+        # Its thread has each flow wait up to a second at its end; who started this one sees it.
+        settings.PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None,
+    }
+    if is_embedded:
+        changed[settings.PREFECT_API_URL] = _api_of(home).url
+        changed[settings.PREFECT_API_REQUEST_TIMEOUT] = STARTUP_SECONDS
+    login = {settings.PREFECT_API_KEY, settings.PREFECT_API_AUTH_STRING}
+    with settings.temporary_settings(changed, restore_defaults=login if is_embedded else None):
+        yield None if is_embedded else address
 
 
 class _Api:
