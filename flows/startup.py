@@ -7,10 +7,15 @@ import gc
 import logging
 import os
 import sys
+from importlib.abc import MetaPathFinder
+from importlib.machinery import PathFinder
+from importlib.util import LazyLoader
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
+    from importlib.machinery import ModuleSpec
+    from types import ModuleType
 
 # Imports make objects that stay. With Python's own thresholds the collector walks all of them
 # again and again, which takes a seventh of the time.
@@ -26,6 +31,31 @@ def hasten() -> None:
     """Import faster from here on; for the processes of a command, not for who imports us."""
     gc.set_threshold(*_THRESHOLDS)
     sys.modules.setdefault(_IRI_GRAMMAR, None)  # type: ignore[arg-type]  # as if not installed
+
+
+def put_off(name: str) -> None:
+    """Have the package be loaded when something of it is first used, not when it is imported."""
+    if not any(isinstance(finder, _Later) and finder.name == name for finder in sys.meta_path):
+        sys.meta_path.insert(0, _Later(name))
+
+
+class _Later(MetaPathFinder):
+    """Finds one package, whose import is put off."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def find_spec(
+        self,
+        fullname: str,
+        path: Sequence[str] | None,
+        target: ModuleType | None = None,
+    ) -> ModuleSpec | None:
+        """Return its spec, with Python's own lazy loader; None for any other."""
+        spec = PathFinder.find_spec(fullname, path, target) if fullname == self.name else None
+        if spec is not None and spec.loader is not None:
+            spec.loader = LazyLoader(spec.loader)
+        return spec
 
 
 def end_at_once(run: Callable[[], None]) -> None:

@@ -16,7 +16,7 @@ from prefect.blocks.system import Secret
 from prefect.cache_policies import NO_CACHE
 from prefect.tasks import exponential_backoff
 
-from flows import alert, document, inputs
+from flows import alert, document, inputs, startup
 from flows import issue as issues
 from flows.document import reference
 from flows.errors import GridletterError, NotebookError, ReferenceUnavailable, SettingsError
@@ -167,9 +167,11 @@ def warm() -> None:
 
 
 def import_executor() -> ModuleType:
-    """Import and return what runs notebooks; it brings papermill and nbconvert, whole."""
+    """Import and return what runs notebooks; it brings papermill, whole."""
     # Notebooks are files here, and this would bring boto3. papermill takes it for not installed.
     sys.modules.setdefault("papermill.s3", None)  # type: ignore[arg-type]
+    # For prefect-jupyter's export of notebooks, which nobody here asks for.
+    startup.put_off("nbconvert")
     return import_module(_EXECUTOR)
 
 

@@ -388,7 +388,7 @@ def test_who_publishes_needs_no_pandas(letters, tmp_path):
     code = (
         "import sys; from pathlib import Path; from flows.publish import publish\n"
         f"(outcome,) = publish(Path({str(SAMPLES / 'wind_solar_DE_LU.xml')!r}).read_text())\n"
-        "print(outcome.state, sorted({'pandas', 'matplotlib', 'IPython', 'entsoe', 'boto3'}"
+        "print(outcome.state, sorted({'pandas', 'matplotlib', 'IPython', 'entsoe', 'boto3', 'bs4'}"
         " & sys.modules.keys()))\n"
     )
     environment = os.environ | {"PREFECT_API_URL": str(get_current_settings().api.url)}

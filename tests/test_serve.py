@@ -296,7 +296,7 @@ def test_a_runner_that_waits_hears_the_bell(pool, home, monkeypatch):
     flow.fn = lambda: ran.append(1)
     monkeypatch.setattr(runner, "MOST_RUNS", 1)
     monkeypatch.setattr(runner, "POOL", pool.name)
-    monkeypatch.setattr(runner, "_IDLE_SECONDS", 3600)
+    monkeypatch.setattr(runner, "_RUNG_FOR_SECONDS", 3600)
     monkeypatch.setattr(runner, "_FLOWS", {flow.name: flow})
     heard, rung = os.pipe()
     beating = Mock(missed_since=lambda _: False)

@@ -31,6 +31,27 @@ def test_the_zygote_can_start_before_anything_slow_is_imported():
     subprocess.run([sys.executable, "-c", source], check=True)
 
 
+def test_a_package_is_loaded_when_it_is_used():
+    """Whoever imports it has it, whole, once something of it is asked for."""
+    source = (
+        "import sys; from flows import startup\n"
+        "startup.put_off('xmlrpc'); startup.put_off('xmlrpc'); startup.put_off('not_installed')\n"
+        "import xmlrpc\n"
+        "import email\n"
+        "assert len([each for each in sys.meta_path if 'startup' in type(each).__module__]) == 2\n"
+        "assert type(xmlrpc).__name__ == '_LazyModule', type(xmlrpc)\n"
+        "import xmlrpc.client\n"
+        "assert xmlrpc.client.dumps((1,)) and type(xmlrpc).__name__ == 'module'\n"
+        "try:\n"
+        "    import not_installed\n"
+        "except ModuleNotFoundError: print('refused')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", source], check=True, capture_output=True, text=True
+    )
+    assert done.stdout == "refused\n"
+
+
 @pytest.mark.parametrize(
     ("body", "code"),
     [

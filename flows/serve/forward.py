@@ -36,7 +36,8 @@ _REPORTED_AFTER: Final = 5
 _AGAIN_SECONDS: Final = 20
 _LONGEST_AGAIN_SECONDS: Final = 600
 _MOST_DOUBLINGS: Final = 10
-_LOOK_SECONDS: Final = 0.25
+# A look takes the server from the run that is looked for.
+_LOOK_SECONDS: Final = 1
 # Prefect's server closes connections that were idle for 5 s: asking just then would fail.
 _IDLE_SECONDS: Final = 7
 _FIRST_PAUSE_SECONDS: Final = 1

@@ -7,6 +7,7 @@ import random
 import signal
 import time
 from contextlib import suppress
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, NoReturn, cast
 
 import httpx
@@ -47,6 +48,7 @@ MOST_MEMORY_MB: Final = 1500
 # and where it is another machine's, while nothing waits.
 _BUSY_SECONDS: Final = 0.2
 _IDLE_SECONDS: Final = 2
+_RUNG_FOR_SECONDS: Final = 5
 _LOOK_SECONDS: Final = 0.05
 _BUSY_AFTER_SECONDS: Final = 3
 _LONGEST_PAUSE_SECONDS: Final = 15
@@ -76,8 +78,14 @@ def run(child: Child) -> None:
         nursery.warm()
         runner = Runner(client, name, options, heartbeat, Bell(child.bell))
         child.ready()
-        steps.import_executor()
+        _import_the_rest()
         runner.run()
+
+
+def _import_the_rest() -> None:
+    """Import what would come with the first run."""
+    steps.import_executor()
+    import_module("fastapi.encoders")  # Prefect encodes a flow's parameters by it
 
 
 def _stop(_number: int, _frame: FrameType | None) -> NoReturn:
@@ -146,7 +154,7 @@ class Runner:
     def _rest(self) -> None:
         """Wait for the bell; without one a little, and longer while no message waits."""
         if self._bell:
-            self._bell.wait(_IDLE_SECONDS)
+            self._bell.wait(_RUNG_FOR_SECONDS)
             return
         started = time.monotonic()
         while (now := time.monotonic()) - started < _IDLE_SECONDS:
