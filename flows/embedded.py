@@ -39,9 +39,8 @@ def prefect_api(home: Path, *, always_embedded: bool = False) -> Iterator[str | 
 
     address = settings.get_current_settings().api.url
     is_embedded = address is None or always_embedded
-    if (
-        not is_embedded and home in _running
-    ):  # for the profile names one, which only Prefect can tell
+    if not is_embedded and home in _running:
+        # The profile names one, which only Prefect can tell.
         _running.pop(home).end()
     changed: dict[Any, object] = {
         # Its thread has each flow wait up to a second at its end; who started this one sees it.

@@ -10,16 +10,13 @@ from __future__ import annotations
 from functools import cache
 from importlib.machinery import PathFinder
 from importlib.util import find_spec, module_from_spec
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from types import ModuleType
+from typing import Any
 
 _NAME = "mappings"
 
 
 @cache
-def tables() -> ModuleType | Any:  # noqa: ANN401 - its attributes are known by name alone
+def tables() -> Any:  # noqa: ANN401 - a module's attributes are known by name alone
     """Return `entsoe.mappings`, as a module of our own.
 
     Raises:
