@@ -6,8 +6,9 @@ bytes ─► document ─► notebook ─► issue ─► archive ─► deliver
 
 Each arrow is a folder here, and a stage imports only stages to its left. Prefect is imported by the
 flows (`publish`, `resume`, `deliver`, `unsubscribe`, `backfill`, `corrections`), by what stands
-behind them (`steps`, `press`, `sending`, `shards`, `embedded`, `arrivals`) and by what starts them
-(`backfill_pool`, `deploy`, `serve`): each stage is plain Python for a notebook, a test or a REPL.
+behind them (`steps`, `press`, `sending`, `shards`, `embedded`, `arrivals`, `tls`) and by what
+starts them (`backfill_pool`, `deploy`, `serve`): each stage is plain Python for a notebook, a test
+or a REPL.
 
 Where do I go to …
     change a newsletter?                     notebooks/<name>.ipynb, and nowhere else

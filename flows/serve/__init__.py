@@ -14,6 +14,7 @@ Each process is one of these, and none needs another to be up:
 forward      inbox → event → flow run: every message, in order, until its run is seen
 confirm      which messages have a flow run
 claims       messages that are too large for a flow run's parameter
+bell         the server wakes a runner when there is a run
 runs         flow runs of the pool: to claim, to put back, to look through
 orphans      runs whose runner died are run again
 watch        runs that nobody takes, or that are stuck, are reported
