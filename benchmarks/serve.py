@@ -207,11 +207,7 @@ class Race:
         return message.replace(_GERMANY, _FRANCE) if kind == "trivial" else message
 
     def _wait_for(self, mails: int) -> None:
-        deadline = monotonic() + _SECONDS
-        while self._count() < mails:
-            if monotonic() > deadline:
-                raise TimeoutError
-            sleep(_LOOK_SECONDS)
+        self._rig.until(lambda: self._count() >= mails, _SECONDS, every=_LOOK_SECONDS)
 
     def _count(self) -> int:
         return self._mails.read_bytes().count(b"\n")

@@ -76,11 +76,9 @@ class SqliteFile:
 
     def unavailable(self, path: Path, error: sqlite3.Error) -> StorageError:
         """Return what SQLite's `error` about the file at `path` means, and what to do about it."""
-        # Errors of the sqlite3 module itself (a closed connection, say) have no code.
-        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & _PRIMARY_CODE
         return StorageError(
             f"the {self.name} {path} can't be used: {error}",
-            remedy=self.remedies.get(code, self.other_remedy),
+            remedy=self.remedies.get(_code(error), self.other_remedy),
             path=str(path),
         )
 
@@ -109,8 +107,7 @@ class SqliteFile:
             except sqlite3.OperationalError as error:
                 # Two that change a new file's mode would wait for each other, so SQLite does not
                 # wait at all: https://www.sqlite.org/c3ref/busy_handler.html
-                is_busy = error.sqlite_errorcode & _PRIMARY_CODE == sqlite3.SQLITE_BUSY
-                if not is_busy or time.monotonic() > until:
+                if _code(error) != sqlite3.SQLITE_BUSY or time.monotonic() > until:
                     raise
                 time.sleep(_PAUSE_SECONDS)
             else:
@@ -185,6 +182,13 @@ class SharedConnection:
             finally:
                 if self._database.in_transaction:
                     self._database.execute("ROLLBACK")
+
+
+def _code(error: sqlite3.Error) -> int:
+    """Return SQLite's primary result code."""
+    # Errors of the sqlite3 module itself (a closed connection, say) have none.
+    code: int = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
+    return code & _PRIMARY_CODE
 
 
 def _version(database: sqlite3.Connection) -> int:

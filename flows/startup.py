@@ -30,7 +30,12 @@ _CANT_FLUSH: Final = 120
 def hasten() -> None:
     """Import faster from here on; for the processes of a command, not for who imports us."""
     gc.set_threshold(*_THRESHOLDS)
-    sys.modules.setdefault(_IRI_GRAMMAR, None)  # type: ignore[arg-type]  # as if not installed
+    leave_out(_IRI_GRAMMAR)
+
+
+def leave_out(name: str) -> None:
+    """Have imports of the module fail as if it were not installed; not once it is imported."""
+    sys.modules.setdefault(name, None)  # type: ignore[arg-type]
 
 
 def put_off(name: str) -> None:

@@ -169,7 +169,7 @@ def warm() -> None:
 def import_executor() -> ModuleType:
     """Import and return what runs notebooks; it brings papermill, whole."""
     # Notebooks are files here, and this would bring boto3. papermill takes it for not installed.
-    sys.modules.setdefault("papermill.s3", None)  # type: ignore[arg-type]
+    startup.leave_out("papermill.s3")
     # For prefect-jupyter's export of notebooks, which nobody here asks for.
     startup.put_off("nbconvert")
     return import_module(_EXECUTOR)

@@ -145,13 +145,13 @@ def family(home: Path) -> list[psutil.Process]:
     return found
 
 
-def until(true: Callable[[], object], seconds: float) -> None:
-    """Wait until it is so."""
+def until(true: Callable[[], object], seconds: float, *, every: float = 0.05) -> None:
+    """Wait until it is so, looking `every` so many seconds."""
     deadline = time.monotonic() + seconds
     while not true():
         if time.monotonic() > deadline:
             raise TimeoutError(true)
-        time.sleep(0.05)
+        time.sleep(every)
 
 
 def sample(day: int) -> str:
